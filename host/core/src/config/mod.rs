@@ -1,0 +1,13 @@
+//! A connector's configuration: raw as it was posted, validated as it is used.
+//!
+//! [`Config`] is what the user said. [`ConnectorSpec`] is what the worker acts on; only [`ConnectorSpec::new`] makes
+//! one, so that whoever holds a spec need not check again.
+
+mod spec;
+
+use std::collections::BTreeMap;
+
+pub use spec::{ConfigErrors, ConnectorSpec, ErrorPolicy};
+
+/// Keys and values as they were posted, all of them text.
+pub type Config = BTreeMap<String, String>;

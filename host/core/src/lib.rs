@@ -1,0 +1,29 @@
+//! What crosses every boundary of Wharf.
+//!
+//! This crate is pure: no I/O, no runtime, no wasm. It holds the vocabulary that the other crates share, and the rules
+//! that need nothing but their arguments:
+//!
+//! - [`batch`]: rows as columns, from a source's poll to a sink's put ([`Batch`], [`Delivery`]);
+//! - [`offset`]: where a source stands ([`SourceOffset`], [`Checkpoint`]) and where a queue stands ([`TopicPosition`]);
+//! - [`plugin`]: what a plugin says of itself ([`Descriptor`]) and the traits by which the worker drives one, so that
+//!   the worker knows nothing of wasm;
+//! - [`failure`]: how a plugin fails, as it says itself ([`Failure`]) or as the sandbox saw it ([`Death`]);
+//! - [`config`]: a connector's configuration, raw as it was posted and validated as it is used;
+//! - [`state`]: the states of connectors and tasks, and which commands move them;
+//! - [`policy`]: back-off, retries and the crash-loop limit;
+//! - [`status`]: what the REST API shows of a connector.
+
+pub mod batch;
+pub mod config;
+pub mod failure;
+pub mod offset;
+pub mod plugin;
+pub mod policy;
+pub mod state;
+pub mod status;
+
+pub use batch::{Batch, Column, Delivery, Format, Headers, Operation, Origin, Schema};
+pub use config::Config;
+pub use failure::{Death, DeathKind, Failure, InstanceError, Problem, Rejection, Retry};
+pub use offset::{Checkpoint, SourceOffset, TopicPosition};
+pub use plugin::{Descriptor, PluginId};

@@ -1,0 +1,34 @@
+//! What a plugin is, and the traits by which the worker drives one.
+//!
+//! The sandbox implements [`Loader`], [`Plugin`], [`SourceTask`] and [`SinkTask`] over wasm; tests implement them
+//! natively, so that the worker is tested without wasm and under paused time.
+
+mod descriptor;
+mod instance;
+
+pub use descriptor::{Checked, ConfigKey, Descriptor, Importance, Kind, ValueType, Width};
+pub use instance::{
+    Catalog, Flushed, LoadError, Loader, Next, OffsetReader, Plugin, PollLimits, Polled, SinkTask, SourceTask,
+    TaskContext, TaskSetup,
+};
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Which plugin, to the byte.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PluginId {
+    /// The descriptor's name.
+    pub name: String,
+    /// The descriptor's version.
+    pub version: String,
+    /// The SHA-256 of the `.wasm`, in lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+impl fmt::Display for PluginId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.name, self.version)
+    }
+}

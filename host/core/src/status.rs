@@ -1,0 +1,100 @@
+//! What the REST API shows of a connector, in the shapes of Kafka Connect.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::state::State;
+
+/// Which task.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TaskId {
+    /// The connector's name.
+    pub connector: String,
+    /// From 0.
+    pub task: u32,
+}
+
+/// A connector, its configuration and its tasks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectorInfo {
+    /// Its name.
+    pub name: String,
+    /// Its configuration as it was posted, with `name` added.
+    pub config: Config,
+    /// Its tasks.
+    pub tasks: Vec<TaskId>,
+    /// `source`, `sink` or `unknown`.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+/// A task and its configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskInfo {
+    /// Which task.
+    pub id: TaskId,
+    /// Its configuration.
+    pub config: Config,
+}
+
+/// What a connector and its tasks are doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectorStatus {
+    /// Its name.
+    pub name: String,
+    /// The connector itself.
+    pub connector: ConnectorState,
+    /// Its tasks, by number.
+    pub tasks: Vec<TaskStatus>,
+    /// `source`, `sink` or `unknown`.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+/// What a connector is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectorState {
+    /// Its state.
+    pub state: State,
+    /// The worker that has it.
+    pub worker_id: String,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+    /// The plugin's version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// What a task is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskStatus {
+    /// Its number.
+    pub id: u32,
+    /// Its state.
+    pub state: State,
+    /// The worker that has it.
+    pub worker_id: String,
+    /// Why it failed; present while it is FAILED or RESTARTING after a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+    /// The plugin's version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The last failure, kept after the task recovered. Not in Kafka Connect; absent while there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<LastFailure>,
+}
+
+/// The last failure of a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastFailure {
+    /// A stable name: one of [`crate::DeathKind`]'s, or `retriable`, `invalid-config`, `fatal`, `queue`, `store`.
+    pub class: String,
+    /// What happened.
+    pub message: String,
+    /// Milliseconds since 1970.
+    pub at: i64,
+    /// How often the task was started again since its connector was configured.
+    pub restarts: u32,
+}

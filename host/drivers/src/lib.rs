@@ -1,0 +1,4 @@
+//! Message queues behind one trait, and the embedded log.
+
+pub mod driver;
+pub use driver::*;

@@ -1,0 +1,1 @@
+//! The plugins directory: finding, checking and naming plugins

@@ -1,0 +1,1 @@
+//! The worker: supervisor, task state machine, source and sink loops
