@@ -89,7 +89,7 @@ pub struct TaskStatus {
 /// The last failure of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastFailure {
-    /// A stable name: one of [`crate::DeathKind`]'s, or `retriable`, `invalid-config`, `fatal`, `queue`, `store`.
+    /// A stable name: one of [`crate::DeathKind`]'s, or `retriable`, `invalid-config`, `fatal`, `rejected`, `queue`, `store`.
     pub class: String,
     /// What happened.
     pub message: String,

@@ -9,9 +9,14 @@
 
 mod check;
 mod column;
+mod rows;
+mod slice;
+#[cfg(test)]
+mod tests;
 
 pub use check::BatchError;
 pub use column::{Cells, Column, ColumnBuilder};
+pub use rows::{Row, RowHeaders, Rows};
 
 use serde::{Deserialize, Serialize};
 

@@ -3,9 +3,22 @@
 //! [`Config`] is what the user said. [`ConnectorSpec`] is what the worker acts on; only [`ConnectorSpec::new`] makes
 //! one, so that whoever holds a spec need not check again.
 
+mod aliases;
+mod build;
+mod keys;
+mod names;
+mod rules;
 mod spec;
+#[cfg(test)]
+mod tests;
+mod values;
 
 use std::collections::BTreeMap;
+
+pub use aliases::normalize;
+pub use keys::worker_keys;
+pub use names::{check_name, check_topic};
+pub use values::check_value;
 
 pub use spec::{ConfigErrors, ConnectorSpec, ErrorPolicy};
 

@@ -12,7 +12,7 @@ use crate::policy::RestartPolicy;
 pub struct ConfigErrors(pub Vec<Problem>);
 
 /// What happens to rows that cannot be processed.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorPolicy {
     /// `errors.tolerance=all`: rejected rows are skipped (or go to the dead letter queue) rather than fail the task.
     pub tolerate_all: bool,
@@ -28,6 +28,21 @@ pub struct ErrorPolicy {
     pub dead_letter_topic: Option<String>,
     /// `errors.deadletterqueue.context.headers.enable`
     pub dead_letter_headers: bool,
+}
+
+impl Default for ErrorPolicy {
+    /// What holds where a configuration says nothing: no tolerance, no retries, no dead letter queue.
+    fn default() -> Self {
+        Self {
+            tolerate_all: false,
+            retry_timeout: Some(Duration::ZERO),
+            retry_delay_max: Duration::from_secs(60),
+            log: false,
+            log_messages: false,
+            dead_letter_topic: None,
+            dead_letter_headers: false,
+        }
+    }
 }
 
 /// A connector's configuration, checked and typed.

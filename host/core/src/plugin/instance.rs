@@ -216,6 +216,14 @@ pub trait Catalog: Send + Sync + fmt::Debug {
     fn list(&self) -> Vec<Arc<dyn Plugin>>;
     /// Files in the plugins directory that are no plugin, and why.
     fn broken(&self) -> Vec<(PathBuf, LoadError)>;
+    /// The versions there are of the plugin for a `connector.class`, ascending; for messages.
+    fn versions(&self, class: &str) -> Vec<String> {
+        self.find(class, None).map(|plugin| plugin.id().version.clone()).into_iter().collect()
+    }
+    /// The name that was probably meant by a `connector.class` for which there is no plugin; for messages.
+    fn nearest(&self, _class: &str) -> Option<String> {
+        None
+    }
     /// Looks at the directory now rather than at the next tick.
     async fn refresh(&self);
 }
