@@ -1,87 +1,44 @@
-//! Durable offsets, connector configurations and target states.
+//! Durable source offsets, connector configurations and target states.
 //!
-//! [`Store`] is the narrow waist: a few buckets of small versioned values, changed atomically under conditions, durable
-//! when a change returns, and watchable. [`sled`](SledStore) implements it for a single worker; a cluster will implement
-//! it over etcd. [`Offsets`] and [`Connectors`] give the values their meaning.
+//! Three layers, each with one job:
+//!
+//! 1. [`Store`] is the narrow waist: three [`Bucket`]s of small values, changed atomically under conditions, durable
+//!    when a change returns, and watchable. It is small enough to be implemented over an engine that a whole cluster
+//!    shares, and knows nothing of connectors.
+//! 2. [`SledStore`] implements it in a directory, for one worker; [`MemoryStore`] in memory, for tests and for
+//!    embedding Wharf where nothing need outlive the process.
+//! 3. [`Offsets`], [`Connectors`] and [`Generations`] give the values their meaning. They hold nothing but an
+//!    `Arc<dyn Store>` and are cheap to clone.
+//!
+//! Every value says in which format it was written, so that a later version can read it, and this version can refuse
+//! what a later one wrote instead of misreading it.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! use std::sync::Arc;
+//!
+//! use wharf_core::offset::SourceOffset;
+//! use wharf_store::{MemoryStore, Offsets};
+//!
+//! let offsets = Offsets::new(Arc::new(MemoryStore::new()));
+//! let partition = r#"{"filename":"/var/log/app"}"#.to_owned();
+//! let at = SourceOffset { partition: partition.clone(), offset: r#"{"position":4096}"#.to_owned() };
+//! offsets.commit("lines", &[at]).await?;
+//! assert_eq!(offsets.get("lines", &[partition]).await?, [Some(r#"{"position":4096}"#.to_owned())]);
+//! # Ok::<(), wharf_store::StoreError>(()) }).unwrap();
+//! ```
 
-use std::fmt;
+mod connectors;
+mod generations;
+mod memory;
+mod offsets;
+mod sled_store;
+mod store;
+mod watchers;
 
-use async_trait::async_trait;
-
-/// A set of keys of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Bucket {
-    /// Connector configurations and target states.
-    Connectors,
-    /// Source offsets.
-    Offsets,
-    /// Counters and facts about the worker.
-    Meta,
-}
-
-/// A value and the generation of the change that wrote it. Generations grow with every change in the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Versioned {
-    /// The change that wrote it.
-    pub generation: u64,
-    /// What was written.
-    pub value: Vec<u8>,
-}
-
-/// What must hold for a [`Change`] to be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Condition {
-    /// Nothing.
-    Any,
-    /// The key is not there.
-    Absent,
-    /// The key was last written by this generation.
-    Generation(u64),
-}
-
-/// A write, or with no value a removal, of one key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// The bucket.
-    pub bucket: Bucket,
-    /// The key.
-    pub key: String,
-    /// What must hold.
-    pub condition: Condition,
-    /// The new value; `None` removes the key.
-    pub value: Option<Vec<u8>>,
-}
-
-/// Why the store did not do what it was asked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// A condition did not hold; nothing was changed.
-    #[error("`{key}` was changed by somebody else")]
-    Conflict {
-        /// The first key whose condition did not hold.
-        key: String,
-    },
-    /// Another process has the store open.
-    #[error("{0}")]
-    Locked(String),
-    /// The disk or the database failed.
-    #[error("{0}")]
-    Io(String),
-    /// What is stored cannot be read: damaged, or written by a later version.
-    #[error("{0}")]
-    Unreadable(String),
-}
-
-/// A small, durable, transactional map.
-#[async_trait]
-pub trait Store: Send + Sync + fmt::Debug {
-    /// One value.
-    async fn get(&self, bucket: Bucket, key: &str) -> Result<Option<Versioned>, StoreError>;
-    /// All values whose key begins with `prefix`, by key.
-    async fn list(&self, bucket: Bucket, prefix: &str) -> Result<Vec<(String, Versioned)>, StoreError>;
-    /// Makes all changes or none. They are durable, also against power loss, when this returns; calls made at the same
-    /// time share one flush. The answer is the generation of the change.
-    async fn apply(&self, changes: Vec<Change>) -> Result<u64, StoreError>;
-    /// Tells of each change to the bucket from now on, by key; a reader that is too slow gets `RecvError::Lagged`.
-    fn watch(&self, bucket: Bucket) -> tokio::sync::broadcast::Receiver<String>;
-}
+pub use connectors::{Connectors, StoredConnector, UnreadableConnector};
+pub use generations::Generations;
+pub use memory::MemoryStore;
+pub use offsets::Offsets;
+pub use sled_store::SledStore;
+pub use store::{Bucket, Change, Condition, Store, StoreError, Versioned};

@@ -1,0 +1,172 @@
+//! The trees: reading, and one change set as one transaction.
+
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
+
+use sled::Transactional;
+use sled::transaction::{ConflictableTransactionError, TransactionError};
+
+use super::value;
+use crate::store::{Bucket, Change, StoreError, Versioned};
+
+/// In the tree of our own: the generation of the last change, and how many values there are in all buckets.
+const LAST: &[u8] = b"last";
+
+/// The open database: one tree for each bucket and one of our own.
+pub(super) struct Database {
+    dir: PathBuf,
+    db: sled::Db,
+    connectors: sled::Tree,
+    offsets: sled::Tree,
+    meta: sled::Tree,
+    /// What the store must remember of itself: its layout and its last generation.
+    own: sled::Tree,
+    /// Held for reading by `list`, which sled alone would let see one half of a change set.
+    listing: RwLock<()>,
+}
+
+impl Database {
+    /// Opens the trees, making those that are not there.
+    pub(super) fn new(dir: &Path, db: sled::Db) -> sled::Result<Self> {
+        Ok(Self {
+            dir: dir.to_owned(),
+            connectors: db.open_tree("connectors")?,
+            offsets: db.open_tree("offsets")?,
+            meta: db.open_tree("meta")?,
+            own: db.open_tree("wharf-store")?,
+            db,
+            listing: RwLock::new(()),
+        })
+    }
+
+    /// The tree for what the store must remember of itself.
+    pub(super) fn own(&self) -> &sled::Tree {
+        &self.own
+    }
+
+    /// The last change: its generation, and how many values there were after it.
+    pub(super) fn last(&self) -> Result<(u64, u64), StoreError> {
+        match self.own.get(LAST).map_err(|error| self.failed("reading", &error))? {
+            Some(bytes) => last(&bytes).map_err(|why| self.unreadable("last", &why)),
+            None => Ok((0, 0)),
+        }
+    }
+
+    /// Counts the values. Reads them all.
+    pub(super) fn count(&self) -> Result<u64, StoreError> {
+        let mut count = 0;
+        for tree in [&self.connectors, &self.offsets, &self.meta] {
+            for entry in tree {
+                entry.map_err(|error| self.failed("reading", &error))?;
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Hands what was changed to the operating system. Not yet durable: see [`super::durable`].
+    pub(super) fn flush(&self) -> Result<(), StoreError> {
+        self.db.flush().map(drop).map_err(|error| self.failed("flushing", &error))
+    }
+
+    pub(super) fn get(&self, bucket: Bucket, key: &str) -> Result<Option<Versioned>, StoreError> {
+        let found = self.tree(bucket).get(key).map_err(|error| self.failed("reading", &error))?;
+        found.map(|bytes| value::versioned(&bytes).map_err(|why| self.unreadable(key, &why))).transpose()
+    }
+
+    pub(super) fn list(&self, bucket: Bucket, prefix: &str) -> Result<Vec<(String, Versioned)>, StoreError> {
+        let _listing = self.listing.read().unwrap_or_else(PoisonError::into_inner);
+        let mut found = Vec::new();
+        for entry in self.tree(bucket).scan_prefix(prefix) {
+            let (key, bytes) = entry.map_err(|error| self.failed("reading", &error))?;
+            let key = String::from_utf8(key.to_vec())
+                .map_err(|error| self.unreadable(&String::from_utf8_lossy(error.as_bytes()), "its key is not UTF-8"))?;
+            let versioned = value::versioned(&bytes).map_err(|why| self.unreadable(&key, &why))?;
+            found.push((key, versioned));
+        }
+        Ok(found)
+    }
+
+    /// Makes all changes or none, in memory and in sled's log, and answers with their generation.
+    pub(super) fn change(&self, changes: &[Change]) -> Result<u64, StoreError> {
+        let _changing = self.listing.write().unwrap_or_else(PoisonError::into_inner);
+        let trees = (&self.connectors, &self.offsets, &self.meta, &self.own);
+        // A transaction over the trees, not a batch each: sled recovers the former as a whole. It runs once, since the
+        // committer is the only writer.
+        let result = trees.transaction(|(connectors, offsets, meta, own)| {
+            let tree = |bucket| match bucket {
+                Bucket::Connectors => connectors,
+                Bucket::Offsets => offsets,
+                Bucket::Meta => meta,
+            };
+            for change in changes {
+                let now = match tree(change.bucket).get(&change.key)? {
+                    Some(bytes) => {
+                        Some(value::decode(&bytes).map_err(|why| abort(self.unreadable(&change.key, &why)))?.0)
+                    }
+                    None => None,
+                };
+                if !change.condition.holds(now) {
+                    return Err(abort(StoreError::Conflict { key: change.key.clone() }));
+                }
+            }
+            let (generation, mut count) = match own.get(LAST)? {
+                Some(bytes) => last(&bytes).map_err(|why| abort(self.unreadable("last", &why)))?,
+                None => (0, 0),
+            };
+            let generation = generation + 1;
+            for change in changes {
+                let tree = tree(change.bucket);
+                let (before, after) = match &change.value {
+                    Some(value) => (tree.insert(change.key.as_str(), value::encode(generation, value))?, 1),
+                    None => (tree.remove(change.key.as_str())?, 0),
+                };
+                // Wraps only where a damaged store has more values than it knows of, which opening refuses.
+                count = count.wrapping_add(after).wrapping_sub(u64::from(before.is_some()));
+            }
+            own.insert(LAST, value::encode(generation, &count.to_le_bytes()))?;
+            Ok(generation)
+        });
+        result.map_err(|error| match error {
+            TransactionError::Abort(error) => error,
+            TransactionError::Storage(error) => self.failed("changing", &error),
+        })
+    }
+
+    fn tree(&self, bucket: Bucket) -> &sled::Tree {
+        match bucket {
+            Bucket::Connectors => &self.connectors,
+            Bucket::Offsets => &self.offsets,
+            Bucket::Meta => &self.meta,
+        }
+    }
+
+    fn failed(&self, doing: &str, error: &sled::Error) -> StoreError {
+        match error {
+            sled::Error::Corruption { .. } => super::open::damaged(&self.dir.display().to_string(), &error.to_string()),
+            _ => StoreError::Io(format!(
+                "{doing} the store in {} failed: {error}; see to the disk (is it full?), then start the worker again",
+                self.dir.display()
+            )),
+        }
+    }
+
+    fn unreadable(&self, key: &str, why: &str) -> StoreError {
+        StoreError::Unreadable(format!(
+            "cannot read the value of `{}` in the store in {}: {why}; use the version of wharf that wrote it, or put \
+             back a backup of that directory",
+            key.escape_debug(),
+            self.dir.display()
+        ))
+    }
+}
+
+fn last(bytes: &[u8]) -> Result<(u64, u64), String> {
+    let (generation, count) = value::decode(bytes)?;
+    let count = count.try_into().map_err(|_| "it is cut short".to_owned())?;
+    Ok((generation, u64::from_le_bytes(count)))
+}
+
+fn abort(error: StoreError) -> ConflictableTransactionError<StoreError> {
+    ConflictableTransactionError::Abort(error)
+}

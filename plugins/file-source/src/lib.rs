@@ -1,0 +1,149 @@
+#![doc = include_str!("../README.md")]
+
+mod lines;
+mod tail;
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use wharf_sdk::{
+    BatchBuilder, ConfigKey, Context, Descriptor, Failure, Importance, Next, Problem, Source, SourceOffset, json,
+};
+
+use tail::{Tail, Turn};
+
+/// The first and the longest pause between two looks at a file that has nothing new.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
+
+/// The configuration.
+#[derive(Debug, Deserialize)]
+pub struct Config {
+    file: String,
+    topic: String,
+    #[serde(rename = "batch.size")]
+    batch_size: u32,
+    #[serde(rename = "max.line.bytes")]
+    max_line_bytes: u32,
+}
+
+/// The offset as it is stored: the place after the last line that was read, in bytes.
+#[derive(Debug, Serialize, Deserialize)]
+struct At {
+    position: u64,
+}
+
+/// A running task.
+#[derive(Debug)]
+pub struct FileSource {
+    config: Config,
+    tail: Tail,
+}
+
+impl Source for FileSource {
+    type Config = Config;
+
+    fn describe() -> Descriptor {
+        Descriptor::new("file-source", env!("CARGO_PKG_VERSION"), "Reads the lines of a file as they come.")
+            .documentation(include_str!("../README.md"))
+            .alias("FileStreamSource")
+            .alias("FileStreamSourceConnector")
+            .alias("org.apache.kafka.connect.file.FileStreamSourceConnector")
+            .key(ConfigKey::path_read("file").required().doc("The file to read. It may not exist yet."))
+            .key(ConfigKey::string("topic").required().doc("The topic that the lines go to."))
+            .key(
+                ConfigKey::int("batch.size")
+                    .default_value(10_000)
+                    .importance(Importance::Low)
+                    .doc("Lines in one batch, at most. The worker's own bound on rows and bytes holds too."),
+            )
+            .key(
+                ConfigKey::int("max.line.bytes")
+                    .default_value(16 * 1024 * 1024)
+                    .importance(Importance::Low)
+                    .doc("A longer line stops the task: it is more likely a file without lines than a line."),
+            )
+    }
+
+    fn validate(config: &Config) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut problem = |key: &str, message: &str| {
+            problems.push(Problem { key: key.to_owned(), message: message.to_owned() });
+        };
+        if config.file.trim().is_empty() {
+            problem("file", "write the path of a file");
+        }
+        if config.topic.trim().is_empty() {
+            problem("topic", "write the name of a topic");
+        }
+        if config.batch_size == 0 {
+            problem("batch.size", "write a number from 1 up");
+        }
+        if config.max_line_bytes == 0 {
+            problem("max.line.bytes", "write a number of bytes from 1 up");
+        }
+        problems
+    }
+
+    fn start(_: &Context, config: Config) -> Result<Self, Failure> {
+        let at: Option<At> = wharf_sdk::stored_offset(json!({"filename": config.file}))?;
+        let mut tail = Tail::new(&config.file, at.map_or(0, |at| at.position), config.max_line_bytes as usize);
+        // A path that can never work is told now rather than at the first poll.
+        tail.open().map_err(|error| failure(&config.file, &error))?;
+        Ok(Self { config, tail })
+    }
+
+    fn poll(&mut self, batch: &mut BatchBuilder) -> Result<Next, Failure> {
+        batch.topic(&self.config.topic);
+        batch.limit_rows(self.config.batch_size);
+        let begun = Instant::now();
+        let mut pause = PAUSES.0;
+        loop {
+            let turn = self.tail.read(batch)?.map_err(|error| failure(&self.config.file, &error))?;
+            if batch.rows() > 0 {
+                let position = self.tail.position();
+                let partition = json!({"filename": self.config.file});
+                batch.checkpoint(SourceOffset::new(partition, At { position })?);
+                return Ok(if turn == Turn::Full { Next::More } else { Next::Idle });
+            }
+            let left = batch.limits().max_wait.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                return Ok(Next::Idle);
+            }
+            if turn == Turn::Quiet {
+                std::thread::sleep(pause.min(left));
+                pause = (pause * 2).min(PAUSES.1);
+            }
+        }
+    }
+
+    fn alter(&mut self, offsets: &[SourceOffset]) -> Result<(), String> {
+        let known = json!({"filename": self.config.file}).to_string();
+        for at in offsets {
+            if at.partition != known {
+                return Err(format!("this connector reads {known} and nothing else, not {}", at.partition));
+            }
+            at.read::<At>().map_err(|error| format!("{error}; write {{\"position\":4096}}, bytes from the start"))?;
+        }
+        Ok(())
+    }
+}
+
+/// What an error of the file means for the task.
+fn failure(file: &str, error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::IsADirectory => Failure::config("file", format!("{file} is a directory: name a file in it")),
+        io::ErrorKind::PermissionDenied => {
+            Failure::config("file", format!("{file} may not be read ({error}): grant the worker read access"))
+        }
+        io::ErrorKind::NotADirectory => {
+            Failure::config("file", format!("a part of {file} that should be a directory is a file"))
+        }
+        _ => Failure::retry(format!("cannot read {file}: {error}")),
+    }
+}
+
+wharf_sdk::export_source!(FileSource);
+
+#[cfg(test)]
+mod tests;

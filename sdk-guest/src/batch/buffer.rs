@@ -1,0 +1,158 @@
+//! Bytes that are appended to in small pieces.
+
+/// Pieces longer than this are copied by `memory.copy`, which costs a call out of the guest's code but moves long runs
+/// fastest. Shorter ones are copied by the guest itself.
+const LONG: usize = 512;
+
+/// A growing run of bytes that is quick to append short pieces to.
+///
+/// A `Vec<u8>` would do, but in WebAssembly each `extend_from_slice` of a run-time length becomes a call into the host
+/// for `memory.copy`, which for a row of a hundred bytes costs more than the copy. Here short pieces are moved in
+/// blocks of fixed size, which compile to plain loads and stores. The bytes past `used` are zeroed space to write into.
+#[derive(Debug, Clone, Default)]
+pub struct Buffer {
+    space: Vec<u8>,
+    used: usize,
+}
+
+impl Buffer {
+    /// An empty buffer.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty buffer with room for `bytes`.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { space: vec![0; bytes], used: 0 }
+    }
+
+    /// How many bytes were appended.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.used
+    }
+
+    /// Whether nothing was appended.
+    pub fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
+    /// What was appended.
+    pub fn as_slice(&self) -> &[u8] {
+        self.space.get(..self.used).unwrap_or_default()
+    }
+
+    /// Appends `piece`.
+    #[inline]
+    pub fn push_slice(&mut self, piece: &[u8]) {
+        let end = self.used + piece.len();
+        if end > self.space.len() {
+            self.grow(end);
+        }
+        if let Some(target) = self.space.get_mut(self.used..end) {
+            copy(target, piece);
+            self.used = end;
+        }
+    }
+
+    /// Appends one byte.
+    #[inline]
+    pub fn push(&mut self, byte: u8) {
+        if self.used == self.space.len() {
+            self.grow(self.used + 1);
+        }
+        if let Some(target) = self.space.get_mut(self.used) {
+            *target = byte;
+            self.used += 1;
+        }
+    }
+
+    /// Forgets what comes after the first `len` bytes.
+    pub fn truncate(&mut self, len: usize) {
+        self.used = self.used.min(len);
+    }
+
+    /// Forgets all, and keeps the room.
+    pub fn clear(&mut self) {
+        self.used = 0;
+    }
+
+    /// What was appended, without a copy.
+    pub fn into_vec(mut self) -> Vec<u8> {
+        self.space.truncate(self.used);
+        self.space
+    }
+
+    /// Makes room for `end` bytes in all, at least twice of what there was.
+    #[cold]
+    fn grow(&mut self, end: usize) {
+        let room = end.max(self.space.len().saturating_mul(2)).max(4096);
+        self.space.resize(room, 0);
+    }
+}
+
+/// Copies between slices of the same length.
+#[inline]
+fn copy(target: &mut [u8], piece: &[u8]) {
+    if piece.len() >= 16 {
+        if piece.len() > LONG {
+            target.copy_from_slice(piece);
+            return;
+        }
+        for (to, from) in target.as_chunks_mut::<16>().0.iter_mut().zip(piece.as_chunks::<16>().0) {
+            *to = *from;
+        }
+        // The rest is shorter than a block: copy the last whole block, over what is there already.
+        ends::<16>(target, piece);
+    } else if piece.len() >= 8 {
+        ends::<8>(target, piece);
+    } else if piece.len() >= 4 {
+        ends::<4>(target, piece);
+    } else {
+        for (to, from) in target.iter_mut().zip(piece) {
+            *to = *from;
+        }
+    }
+}
+
+/// Copies the first `N` bytes and the last `N`, which may overlap.
+#[inline]
+fn ends<const N: usize>(target: &mut [u8], piece: &[u8]) {
+    if let (Some(to), Some(from)) = (target.first_chunk_mut::<N>(), piece.first_chunk::<N>()) {
+        *to = *from;
+    }
+    if let (Some(to), Some(from)) = (target.last_chunk_mut::<N>(), piece.last_chunk::<N>()) {
+        *to = *from;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn pieces_of_every_length_arrive_whole() {
+        let bytes: Vec<u8> = (0..700u32).map(|n| (n % 251) as u8).collect();
+        for len in 0..bytes.len() {
+            let mut buffer = Buffer::new();
+            buffer.push(7);
+            buffer.push_slice(&bytes[..len]);
+            buffer.push(9);
+            assert_eq!(buffer.len(), len + 2);
+            assert_eq!(&buffer.as_slice()[1..=len], &bytes[..len], "length {len}");
+            assert_eq!(buffer.into_vec().last(), Some(&9));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_what_a_vec_would_be(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..60)) {
+            let mut buffer = Buffer::with_capacity(3);
+            for piece in &pieces {
+                buffer.push_slice(piece);
+            }
+            prop_assert_eq!(buffer.into_vec(), pieces.concat());
+        }
+    }
+}
