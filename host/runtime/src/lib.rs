@@ -1,1 +1,38 @@
-//! The worker: supervisor, task state machine, source and sink loops
+//! The worker: it turns configurations into running tasks and keeps them running.
+//!
+//! ```text
+//!  Worker ──▶ Supervisor (one for each connector: takes commands, splits the work into tasks)
+//!                 └──▶ task (one future each: attempts, back-off, crash-loop limit)
+//!                          ├── source: poll ─▶ send ─▶ acknowledged prefix ─▶ offsets stored ─▶ guest's commit
+//!                          └── sink:   prefetch ─▶ put ─▶ flush ─▶ dead letters acknowledged ─▶ position committed
+//! ```
+//!
+//! [`Worker`] is what the REST API talks to: start it with its [`Parts`] and call [`Worker::create`],
+//! [`Worker::status`], … It sees plugins, queues and the store only through traits ([`wharf_core::plugin`],
+//! [`wharf_drivers::Driver`], [`wharf_store::Store`]), so all of it is tested with fakes and under paused time.
+//!
+//! Three rules hold everywhere here:
+//!
+//! - **Durable before acknowledged.** What is told to the outside system (a source's `commit`) or to the queue (a
+//!   sink's position) is durable on the other side first, and only the contiguous acknowledged prefix ever is.
+//! - **An instance that died is dropped**, and a fresh one resumes from the last committed offset.
+//! - **Bounded.** Batches in flight, prefetched deliveries and mailboxes have limits; no task is spawned for a batch.
+
+mod connector;
+mod env;
+mod error;
+mod options;
+mod progress;
+mod shutdown;
+mod status;
+mod task;
+mod validate;
+mod worker;
+
+pub use error::WorkerError;
+pub use options::{Parts, Prefetch, WorkerOptions};
+pub use progress::{ConnectorProgress, TaskProgress};
+pub use worker::{Health, Worker};
+
+#[cfg(test)]
+mod tests;

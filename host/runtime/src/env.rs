@@ -1,0 +1,55 @@
+//! What supervisors and tasks share.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use wharf_core::config::ConnectorSpec;
+use wharf_core::plugin::{Catalog, Plugin};
+use wharf_drivers::Driver;
+use wharf_store::{Connectors, Generations, Offsets};
+
+use crate::options::{Parts, WorkerOptions};
+use crate::shutdown::Gate;
+
+/// The worker's parts, as its supervisors and tasks see them.
+#[derive(Debug)]
+pub(crate) struct Env {
+    pub(crate) catalog: Arc<dyn Catalog>,
+    pub(crate) driver: Arc<dyn Driver>,
+    pub(crate) offsets: Arc<Offsets>,
+    pub(crate) connectors: Connectors,
+    pub(crate) generations: Generations,
+    pub(crate) options: WorkerOptions,
+    pub(crate) gate: Gate,
+}
+
+impl Env {
+    pub(crate) fn new(parts: Parts, options: WorkerOptions) -> Self {
+        Self {
+            catalog: parts.catalog,
+            driver: parts.driver,
+            offsets: Arc::new(Offsets::new(parts.store.clone())),
+            connectors: Connectors::new(parts.store.clone()),
+            generations: Generations::new(parts.store),
+            options,
+            gate: Gate::default(),
+        }
+    }
+
+    /// How long a task may drain its batches in flight: half of what it has for stopping in all.
+    pub(crate) fn drain_limit(&self) -> Duration {
+        self.options.shutdown_timeout / 2
+    }
+}
+
+/// A validated configuration and the plugin that runs it.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) spec: ConnectorSpec,
+    pub(crate) plugin: Arc<dyn Plugin>,
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now_millis() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64
+}

@@ -1,0 +1,140 @@
+//! What the REST API may look at without waiting for a supervisor: short locks, never held across an await.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use wharf_core::config::Config;
+use wharf_core::plugin::{Descriptor, PluginId};
+use wharf_core::state::{State, TargetState};
+use wharf_core::status::{ConnectorInfo, ConnectorState, ConnectorStatus, TaskId, TaskInfo, TaskStatus};
+
+use crate::progress::ConnectorProgress;
+use crate::task::TaskView;
+
+/// The type of a connector whose plugin is not known.
+const UNKNOWN: &str = "unknown";
+
+/// A connector as it is seen from outside. Its supervisor writes, everybody reads.
+#[derive(Debug)]
+pub(crate) struct ConnectorView {
+    name: String,
+    worker_id: String,
+    cell: Mutex<Cell>,
+}
+
+#[derive(Debug)]
+struct Cell {
+    config: Config,
+    target: TargetState,
+    state: State,
+    trace: Option<String>,
+    kind: &'static str,
+    plugin: Option<PluginId>,
+    tasks: Vec<Arc<TaskView>>,
+}
+
+/// A poisoned lock is taken as it is: every change under these locks is a single assignment.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ConnectorView {
+    pub(crate) fn new(name: &str, worker_id: &str, config: Config, target: TargetState) -> Self {
+        let cell = Cell {
+            config,
+            target,
+            state: State::Unassigned,
+            trace: None,
+            kind: UNKNOWN,
+            plugin: None,
+            tasks: Vec::new(),
+        };
+        Self { name: name.to_owned(), worker_id: worker_id.to_owned(), cell: Mutex::new(cell) }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        lock(&self.cell).config.clone()
+    }
+
+    pub(crate) fn target(&self) -> TargetState {
+        lock(&self.cell).target
+    }
+
+    pub(crate) fn state(&self) -> State {
+        lock(&self.cell).state
+    }
+
+    pub(crate) fn info(&self) -> ConnectorInfo {
+        let cell = lock(&self.cell);
+        let tasks = cell.tasks.iter().map(|task| self.task_id(task.number())).collect();
+        ConnectorInfo { name: self.name.clone(), config: cell.config.clone(), tasks, kind: cell.kind.to_owned() }
+    }
+
+    fn task_id(&self, task: u32) -> TaskId {
+        TaskId { connector: self.name.clone(), task }
+    }
+
+    pub(crate) fn status(&self) -> ConnectorStatus {
+        let cell = lock(&self.cell);
+        let connector = ConnectorState {
+            state: cell.state,
+            worker_id: self.worker_id.clone(),
+            trace: cell.trace.clone(),
+            version: cell.plugin.as_ref().map(|plugin| plugin.version.clone()),
+        };
+        let tasks = cell.tasks.iter().map(|task| task.status(&self.worker_id)).collect();
+        ConnectorStatus { name: self.name.clone(), connector, tasks, kind: cell.kind.to_owned() }
+    }
+
+    pub(crate) fn task_status(&self, task: u32) -> Option<TaskStatus> {
+        let cell = lock(&self.cell);
+        cell.tasks.iter().find(|it| it.number() == task).map(|it| it.status(&self.worker_id))
+    }
+
+    pub(crate) fn tasks(&self) -> Vec<TaskInfo> {
+        let cell = lock(&self.cell);
+        cell.tasks.iter().map(|task| TaskInfo { id: self.task_id(task.number()), config: task.config() }).collect()
+    }
+
+    pub(crate) fn progress(&self) -> ConnectorProgress {
+        let cell = lock(&self.cell);
+        let tasks = cell.tasks.iter().map(|task| task.progress()).collect();
+        ConnectorProgress { name: self.name.clone(), kind: cell.kind.to_owned(), tasks }
+    }
+
+    pub(crate) fn set_config(&self, config: Config) {
+        lock(&self.cell).config = config;
+    }
+
+    pub(crate) fn set_target(&self, target: TargetState) {
+        lock(&self.cell).target = target;
+    }
+
+    pub(crate) fn set_plugin(&self, id: &PluginId, descriptor: &Descriptor) {
+        let mut cell = lock(&self.cell);
+        cell.kind = descriptor.kind.as_str();
+        cell.plugin = Some(id.clone());
+    }
+
+    pub(crate) fn set_tasks(&self, tasks: Vec<Arc<TaskView>>) {
+        lock(&self.cell).tasks = tasks;
+    }
+
+    pub(crate) fn set_state(&self, state: State) {
+        let mut cell = lock(&self.cell);
+        cell.state = state;
+        // A restart says why it is needed until it has worked.
+        if state != State::Restarting {
+            cell.trace = None;
+        }
+    }
+
+    pub(crate) fn set_failed(&self, trace: String) {
+        let mut cell = lock(&self.cell);
+        cell.state = State::Failed;
+        cell.trace = Some(trace);
+    }
+}

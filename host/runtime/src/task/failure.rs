@@ -1,0 +1,82 @@
+//! What ends an attempt, classified once.
+
+use wharf_core::{Failure, InstanceError};
+use wharf_drivers::DriverError;
+use wharf_store::StoreError;
+
+/// The class of failures of the queue.
+const QUEUE: &str = "queue";
+
+/// What ended an attempt at running a task.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{class}: {message}")]
+pub(crate) struct TaskError {
+    /// As in [`wharf_core::status::LastFailure::class`].
+    pub(crate) class: &'static str,
+    /// What happened.
+    pub(crate) message: String,
+    /// Whether a fresh instance may do better.
+    pub(crate) recoverable: bool,
+    /// Whether the instance is dead: then nothing may be called any more.
+    pub(crate) dead: bool,
+}
+
+impl TaskError {
+    fn new(class: &'static str, message: String, recoverable: bool) -> Self {
+        Self { class, message, recoverable, dead: false }
+    }
+
+    /// A passing failure that lasted longer than `errors.retry.timeout`.
+    pub(crate) fn retries_exhausted(reason: &str) -> Self {
+        let message = format!("{reason} (tried again for as long as `errors.retry.timeout` allows)");
+        Self::new("retriable", message, true)
+    }
+
+    /// A row that nobody takes, while `errors.tolerance` is `none`.
+    pub(crate) fn rejected(what: &str) -> Self {
+        let message = format!("{what} (set `errors.tolerance` to `all` to leave such rows out)");
+        Self::new("rejected", message, false)
+    }
+
+    /// The worker cannot do what the configuration asks.
+    pub(crate) fn fatal(message: String) -> Self {
+        Self::new("fatal", message, false)
+    }
+
+    /// The queue failed while doing `what`.
+    pub(crate) fn queue(what: &str, error: &DriverError) -> Self {
+        Self::new(QUEUE, format!("{what}: {error}"), true)
+    }
+
+    /// Whether the queue failed.
+    pub(crate) fn is_of_queue(&self) -> bool {
+        self.class == QUEUE
+    }
+
+    /// The task's own future panicked: a fault of ours.
+    pub(crate) fn panicked() -> Self {
+        Self { dead: true, ..Self::new("gone", "the worker failed while it ran the task".to_owned(), false) }
+    }
+}
+
+impl From<InstanceError> for TaskError {
+    fn from(error: InstanceError) -> Self {
+        match error {
+            InstanceError::Died(death) => Self { dead: true, ..Self::new(death.kind.as_str(), death.message, true) },
+            InstanceError::Failed(failure) => {
+                let (class, recoverable) = match &failure {
+                    Failure::Retriable(_) => ("retriable", true),
+                    Failure::InvalidConfig(_) => ("invalid-config", false),
+                    Failure::Fatal(_) => ("fatal", false),
+                };
+                Self::new(class, failure.to_string(), recoverable)
+            }
+        }
+    }
+}
+
+impl From<StoreError> for TaskError {
+    fn from(error: StoreError) -> Self {
+        Self::new("store", format!("use the store: {error}"), true)
+    }
+}

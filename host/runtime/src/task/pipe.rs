@@ -1,0 +1,242 @@
+//! What a source task has in flight: batches on their way into the queue, and offsets on their way into the store.
+//!
+//! The pipe is driven by [`Pipe::step`], next to whatever else the task does ([`Pipe::beside`]), so acknowledgements are
+//! taken and offsets written while the guest polls. A failure is kept and reported by [`Pipe::check`] between calls, so
+//! that the instance, which is fine, can be stopped in good order.
+
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::select;
+use tokio::time::{Instant, timeout};
+use tracing::{error, warn};
+use wharf_core::plugin::SourceTask;
+use wharf_core::{Batch, Failure, InstanceError, SourceOffset};
+use wharf_drivers::{Acknowledgement, DriverError, Producer, Receipt};
+
+use super::commit::Commits;
+use super::offsets::newest;
+use super::prefix::Prefix;
+use super::{Task, TaskError};
+use crate::progress::Counters;
+
+/// How long to wait before a guest is told of its offsets again, where it does not say.
+const TELL_AGAIN: Duration = Duration::from_secs(1);
+
+/// A batch that is not acknowledged.
+struct InFlight {
+    number: u64,
+    rows: u32,
+    acknowledgement: Acknowledgement,
+}
+
+impl Future for InFlight {
+    type Output = (u64, u32, Result<Receipt, DriverError>);
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let result = ready!(self.acknowledgement.as_mut().poll(cx));
+        Poll::Ready((self.number, self.rows, result))
+    }
+}
+
+/// What is left to do for a batch once it and all before it are acknowledged.
+struct Sent {
+    rows: u32,
+    bytes: u64,
+    offsets: Vec<SourceOffset>,
+}
+
+/// See the module's page.
+pub(super) struct Pipe<'a> {
+    task: &'a Task,
+    in_flight: FuturesUnordered<InFlight>,
+    prefix: Prefix<Sent>,
+    commits: Commits,
+    failed: Option<TaskError>,
+    /// The guest asked not to be told of offsets before this.
+    tell_after: Option<Instant>,
+}
+
+impl<'a> Pipe<'a> {
+    pub(super) fn new(task: &'a Task, commits: Commits) -> Self {
+        Self {
+            task,
+            in_flight: FuturesUnordered::new(),
+            prefix: Prefix::default(),
+            commits,
+            failed: None,
+            tell_after: None,
+        }
+    }
+
+    /// The failure of a batch or a commit, if there was one.
+    pub(super) fn check(&mut self) -> Result<(), TaskError> {
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    /// Whether the guest waits for offsets of rows that it handed over.
+    pub(super) fn is_awaited(&self) -> bool {
+        !self.in_flight.is_empty() || self.commits.are_awaited()
+    }
+
+    /// There are no new rows for now: a good time to write what is left.
+    pub(super) fn idle(&mut self) {
+        if self.in_flight.is_empty() {
+            self.commits.begin();
+        }
+    }
+
+    /// Takes the next acknowledgement or the end of a write; waits for ever where nothing is on its way. Cancel-safe.
+    pub(super) async fn step(&mut self) {
+        select! {
+            Some((number, rows, result)) = self.in_flight.next(), if !self.in_flight.is_empty() => {
+                self.acknowledged(number, rows, result);
+            }
+            result = self.commits.step() => if let Err(error) = result {
+                self.fail(error);
+            }
+        }
+    }
+
+    /// Runs `call` and the pipe side by side until `call` is done.
+    pub(super) async fn beside<T>(&mut self, call: impl Future<Output = T>) -> T {
+        let mut call = pin!(call);
+        loop {
+            // The pipe first: a source that is never idle must not keep acknowledgements waiting.
+            select! {
+                biased;
+                () = self.step(), if self.failed.is_none() => {}
+                out = &mut call => return out,
+            }
+        }
+    }
+
+    /// Hands a batch to the queue, once there is room for it.
+    pub(super) async fn send(&mut self, producer: &mut dyn Producer, batch: Batch) -> Result<(), TaskError> {
+        while self.in_flight.len() >= self.task.env.options.max_in_flight.max(1) && self.failed.is_none() {
+            self.step().await;
+        }
+        self.check()?;
+        let rows = batch.rows;
+        let sent = Sent { rows, bytes: batch.payload_bytes() as u64, offsets: newest(&batch.checkpoints) };
+        match self.beside(producer.send(batch)).await {
+            Ok(acknowledgement) => {
+                let number = self.prefix.push(sent);
+                self.in_flight.push(InFlight { number, rows, acknowledgement });
+                Ok(())
+            }
+            Err(error @ DriverError::Rejected(_)) => {
+                self.rejected(rows as usize, &error)?;
+                let number = self.prefix.push(sent);
+                self.pass(number);
+                Ok(())
+            }
+            Err(error) => Err(TaskError::queue("send rows", &error)),
+        }
+    }
+
+    fn acknowledged(&mut self, number: u64, rows: u32, result: Result<Receipt, DriverError>) {
+        let outcome = match result {
+            Ok(receipt) => match receipt.failed.first() {
+                None => Ok(()),
+                Some((_, error @ DriverError::Rejected(_))) => self.rejected(receipt.failed.len(), error),
+                Some((row, error)) => Err(TaskError::queue(&format!("send row {row}"), error)),
+            },
+            Err(error @ DriverError::Rejected(_)) => self.rejected(rows as usize, &error),
+            Err(error) => Err(TaskError::queue("send rows", &error)),
+        };
+        match outcome {
+            Ok(()) => self.pass(number),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// The queue will never take these rows: leave them out, or fail.
+    fn rejected(&self, rows: usize, error: &DriverError) -> Result<(), TaskError> {
+        let policy = &self.task.job.spec.errors;
+        if !policy.tolerate_all {
+            return Err(TaskError::rejected(&format!("the queue rejects {rows} row(s): {error}")));
+        }
+        Counters::add(&self.task.view.counters.skipped, rows);
+        if policy.log {
+            error!(rows, %error, "rows are left out: the queue rejects them");
+        }
+        Ok(())
+    }
+
+    fn pass(&mut self, number: u64) {
+        self.prefix.acknowledge(number);
+        while let Some(sent) = self.prefix.pop() {
+            self.task.view.counters.batch(sent.rows, sent.bytes);
+            if !sent.offsets.is_empty() {
+                self.commits.acknowledged(sent.offsets);
+            }
+        }
+    }
+
+    fn fail(&mut self, error: TaskError) {
+        // The first failure is the cause; what follows from it says less.
+        self.failed.get_or_insert(error);
+    }
+
+    /// Waits until everything is acknowledged, or something fails, or `limit` has passed; then stores what is
+    /// acknowledged.
+    pub(super) async fn drain(&mut self, limit: Option<Duration>) {
+        let acknowledge = async {
+            while !self.in_flight.is_empty() && self.failed.is_none() {
+                self.step().await;
+            }
+        };
+        match limit {
+            None => acknowledge.await,
+            Some(limit) => {
+                if timeout(limit, acknowledge).await.is_err() {
+                    warn!(batches = self.in_flight.len(), "the queue did not acknowledge in time");
+                }
+            }
+        }
+        self.store(limit).await;
+    }
+
+    /// Stores what is acknowledged.
+    pub(super) async fn store(&mut self, limit: Option<Duration>) {
+        let stored = match limit {
+            None => self.commits.settle().await,
+            Some(limit) => timeout(limit, self.commits.settle()).await.unwrap_or_else(|_| {
+                warn!("the store did not take offsets in time");
+                Ok(())
+            }),
+        };
+        if let Err(error) = stored {
+            self.fail(error);
+        }
+    }
+
+    /// Tells the guest what is durable. A guest that cannot take it now is told again later.
+    pub(super) async fn tell(&mut self, instance: &mut dyn SourceTask) -> Result<(), TaskError> {
+        if self.tell_after.is_some_and(|after| Instant::now() < after) {
+            return Ok(());
+        }
+        let Some(untold) = self.commits.take_untold() else {
+            return Ok(());
+        };
+        match self.beside(instance.commit(untold.to_vec())).await {
+            Ok(()) => self.tell_after = None,
+            Err(InstanceError::Failed(Failure::Retriable(retry))) => {
+                warn!(reason = %retry.reason, "the plugin cannot take its committed offsets yet");
+                self.task.view.retried(&retry.reason);
+                self.commits.give_back(untold);
+                self.tell_after = Some(Instant::now() + retry.after.unwrap_or(TELL_AGAIN));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! How far a sink task has come in each partition it reads.
+
+use wharf_core::plugin::Flushed;
+use wharf_core::{Delivery, TopicPosition};
+
+/// The partitions of a task, few enough to be searched one by one.
+#[derive(Debug, Default)]
+pub(super) struct Positions {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    topic: String,
+    partition: u32,
+    /// Behind the last row that the plugin took; `None`: it took none yet.
+    put: Option<i64>,
+    /// What was committed by this task last.
+    committed: Option<i64>,
+}
+
+impl Positions {
+    fn find(&mut self, topic: &str, partition: u32) -> Option<&mut Entry> {
+        self.entries.iter_mut().find(|it| it.partition == partition && it.topic == topic)
+    }
+
+    pub(super) fn assign(&mut self, partitions: &[TopicPosition]) {
+        self.revoke(partitions);
+        self.entries.extend(partitions.iter().map(|at| Entry {
+            topic: at.topic.clone(),
+            partition: at.partition,
+            put: None,
+            committed: None,
+        }));
+    }
+
+    pub(super) fn revoke(&mut self, partitions: &[TopicPosition]) {
+        self.entries.retain(|it| !partitions.iter().any(|at| at.partition == it.partition && at.topic == it.topic));
+    }
+
+    /// The plugin took the first `rows` rows. Rows of partitions that are not this task's any more are not counted:
+    /// what happens to them is another member's business.
+    pub(super) fn took(&mut self, delivery: &Delivery, rows: u32) {
+        let ends = delivery.origins.iter().skip(1).map(|origin| origin.first_row).chain([rows]);
+        for (origin, end) in delivery.origins.iter().zip(ends) {
+            let end = end.min(rows);
+            if end <= origin.first_row {
+                break;
+            }
+            let last = end.checked_sub(1).and_then(|row| delivery.positions.get(row as usize));
+            if let (Some(&last), Some(entry)) = (last, self.find(&origin.topic, origin.partition)) {
+                entry.put = Some(last + 1);
+            }
+        }
+    }
+
+    /// What may be committed after a flush, and was not yet.
+    pub(super) fn durable(&self, flushed: &Flushed) -> Vec<TopicPosition> {
+        let durable = self.entries.iter().filter_map(|entry| {
+            let put = entry.put?;
+            let position = match flushed {
+                Flushed::All => put,
+                Flushed::UpTo(positions) => {
+                    let named = positions.iter().find(|at| at.partition == entry.partition && at.topic == entry.topic);
+                    put.min(named?.position)
+                }
+            };
+            let is_new = entry.committed.is_none_or(|committed| position > committed);
+            is_new.then(|| TopicPosition { topic: entry.topic.clone(), partition: entry.partition, position })
+        });
+        durable.collect()
+    }
+
+    pub(super) fn committed(&mut self, positions: &[TopicPosition]) {
+        for at in positions {
+            if let Some(entry) = self.find(&at.topic, at.partition) {
+                entry.committed = Some(at.position);
+            }
+        }
+    }
+}
+
+/// Where in the queue a row of a delivery came from, as far as the queue has positions.
+pub(super) fn place(delivery: &Delivery, row: u32) -> Option<TopicPosition> {
+    let origin = delivery.origins.partition_point(|origin| origin.first_row <= row).checked_sub(1)?;
+    let origin = delivery.origins.get(origin)?;
+    let position = *delivery.positions.get(row as usize)?;
+    Some(TopicPosition { topic: origin.topic.clone(), partition: origin.partition, position })
+}
+
+#[cfg(test)]
+mod tests {
+    use wharf_core::{Batch, Origin};
+
+    use super::*;
+
+    fn at(partition: u32, position: i64) -> TopicPosition {
+        TopicPosition { topic: "t".to_owned(), partition, position }
+    }
+
+    /// Three rows of partition 0 from position 10, then two of partition 1 from 7.
+    fn delivery() -> Delivery {
+        let origin = |first_row, partition| Origin { first_row, topic: "t".to_owned(), partition };
+        Delivery {
+            batch: Batch { rows: 5, ..Batch::default() },
+            origins: vec![origin(0, 0), origin(3, 1)],
+            positions: vec![10, 11, 12, 7, 8],
+        }
+    }
+
+    fn assigned() -> Positions {
+        let mut positions = Positions::default();
+        positions.assign(&[at(0, 10), at(1, 7)]);
+        positions
+    }
+
+    #[test]
+    fn all_that_was_put_is_durable_after_a_full_flush_and_only_once() {
+        let mut positions = assigned();
+        positions.took(&delivery(), 5);
+        let durable = positions.durable(&Flushed::All);
+        assert_eq!(durable, [at(0, 13), at(1, 9)]);
+        positions.committed(&durable);
+        assert_eq!(positions.durable(&Flushed::All), []);
+    }
+
+    #[test]
+    fn rows_that_were_not_taken_are_not_counted() {
+        let mut positions = assigned();
+        positions.took(&delivery(), 2);
+        assert_eq!(positions.durable(&Flushed::All), [at(0, 12)]);
+        positions.took(&delivery(), 4);
+        assert_eq!(positions.durable(&Flushed::All), [at(0, 13), at(1, 8)]);
+    }
+
+    #[test]
+    fn a_partial_flush_bounds_what_is_durable_and_what_it_does_not_name_is_not() {
+        let mut positions = assigned();
+        positions.took(&delivery(), 5);
+        assert_eq!(positions.durable(&Flushed::UpTo(vec![at(0, 11)])), [at(0, 11)]);
+        assert_eq!(positions.durable(&Flushed::UpTo(vec![at(0, 99)])), [at(0, 13)]);
+    }
+
+    #[test]
+    fn a_partition_that_was_revoked_is_not_committed() {
+        let mut positions = assigned();
+        positions.took(&delivery(), 5);
+        positions.revoke(&[at(0, 0)]);
+        assert_eq!(positions.durable(&Flushed::All), [at(1, 9)]);
+    }
+
+    #[test]
+    fn the_place_of_a_row_is_found_by_its_origin() {
+        assert_eq!(place(&delivery(), 2), Some(at(0, 12)));
+        assert_eq!(place(&delivery(), 3), Some(at(1, 7)));
+        assert_eq!(place(&delivery(), 5), None);
+    }
+}

@@ -1,0 +1,162 @@
+//! The life of a task: attempt after attempt, with back-off between them, until it stops, finishes or gives up.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, error, info, warn};
+use wharf_core::InstanceError;
+use wharf_core::plugin::{Kind, SinkTask, SourceTask};
+use wharf_core::policy::{CrashLoop, Verdict};
+use wharf_core::state::TaskEvent;
+
+use super::{Control, Mode, Task, TaskError, sink, source};
+
+/// How an attempt ended well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// It was told to stop.
+    Stopped,
+    /// Its bounded job is done.
+    Finished,
+}
+
+/// The instance that an attempt leaves behind, if it is alive.
+pub(super) enum Left {
+    Nothing,
+    Source(Box<dyn SourceTask>),
+    Sink(Box<dyn SinkTask>),
+}
+
+impl Left {
+    async fn stop(self) {
+        let stopped = match self {
+            Self::Nothing => Ok(()),
+            Self::Source(instance) => instance.stop().await,
+            Self::Sink(instance) => instance.stop().await,
+        };
+        log_farewell(stopped);
+    }
+
+    async fn failed(self, reason: String) {
+        let told = match self {
+            Self::Nothing => Ok(()),
+            Self::Source(instance) => instance.failed(reason).await,
+            Self::Sink(instance) => instance.failed(reason).await,
+        };
+        log_farewell(told);
+    }
+}
+
+fn log_farewell(result: Result<(), InstanceError>) {
+    if let Err(error) = result {
+        warn!(%error, "the plugin failed in its last call");
+    }
+}
+
+/// What came of an attempt.
+pub(super) struct Outcome {
+    pub(super) end: Result<End, TaskError>,
+    pub(super) left: Left,
+}
+
+impl Outcome {
+    /// No instance was started, or it is dead.
+    pub(super) fn failed(error: TaskError) -> Self {
+        Self { end: Err(error), left: Left::Nothing }
+    }
+}
+
+/// Runs a task to its end.
+pub(super) async fn run(task: Task, mut control: Control) {
+    let began = Instant::now();
+    let mut crashes = CrashLoop::default();
+    for attempt in 1.. {
+        let outcome = AssertUnwindSafe(once(&task, &mut control, attempt)).catch_unwind().await;
+        let Outcome { end, left } = outcome.unwrap_or_else(|_| Outcome::failed(TaskError::panicked()));
+        let error = match end {
+            Ok(end) => {
+                left.stop().await;
+                if end == End::Finished {
+                    task.view.on(TaskEvent::Finished);
+                }
+                info!(?end, "the task ended");
+                return;
+            }
+            Err(error) => error,
+        };
+        if control.mode() == Mode::Stop {
+            warn!(%error, "the task failed while it was stopping");
+            left.stop().await;
+            return;
+        }
+        match verdict(&task, &mut crashes, &error, began.elapsed()) {
+            Ok(after) => {
+                task.view.crashed(&error);
+                warn!(%error, ?after, attempt, "the task failed and is started again");
+                left.stop().await;
+                if !back_off(&mut control, after).await {
+                    debug!("the task was stopped before it was started again");
+                    return;
+                }
+            }
+            Err(trace) => {
+                error!(%error, %trace, "the task failed");
+                task.view.gave_up(&error, trace);
+                left.failed(error.to_string()).await;
+                return;
+            }
+        }
+    }
+}
+
+async fn once(task: &Task, control: &mut Control, attempt: u32) -> Outcome {
+    match task.job.spec.kind {
+        Kind::Source => source::attempt(task, control, attempt).await,
+        Kind::Sink => sink::attempt(task, control, attempt).await,
+        kind @ (Kind::Transform | Kind::WebhookSource) => {
+            let message = format!("a plugin of the kind `{}` cannot run as a connector", kind_name(kind));
+            Outcome::failed(TaskError::fatal(message))
+        }
+    }
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::WebhookSource => "webhook-source",
+        _ => kind.as_str(),
+    }
+}
+
+/// How long to wait before the next attempt, or why there is none.
+fn verdict(task: &Task, crashes: &mut CrashLoop, error: &TaskError, now: Duration) -> Result<Duration, String> {
+    if !error.recoverable {
+        return Err(error.to_string());
+    }
+    let policy = &task.job.spec.restart;
+    match crashes.failed(policy, now, fastrand::f64()) {
+        Verdict::Restart { after } => Ok(after),
+        Verdict::Disabled => Err(error.to_string()),
+        Verdict::CrashLoop { failures } => {
+            let window = policy.window.as_secs();
+            Err(format!(
+                "{error}\nthe task crashes in a loop: it failed {failures} times within {window} s and is not started \
+                 again; restart it once the cause is mended"
+            ))
+        }
+    }
+}
+
+/// Waits before the next attempt; `false` when the task shall stop instead.
+async fn back_off(control: &mut Control, after: Duration) -> bool {
+    let until = Instant::now() + after;
+    loop {
+        tokio::select! {
+            () = sleep_until(until) => return true,
+            () = control.changed() => if control.mode() == Mode::Stop {
+                return false;
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! A task as it is seen from outside.
+
+use std::sync::Mutex;
+
+use tracing::warn;
+use wharf_core::config::Config;
+use wharf_core::state::{State, TaskEvent};
+use wharf_core::status::{LastFailure, TaskStatus};
+
+use super::TaskError;
+use crate::env::now_millis;
+use crate::progress::{Counters, TaskProgress};
+use crate::status::lock;
+
+/// A task as it is seen from outside. The task writes, everybody reads. It outlives the task's restarts.
+#[derive(Debug)]
+pub(crate) struct TaskView {
+    number: u32,
+    config: Config,
+    cell: Mutex<Cell>,
+    pub(super) counters: Counters,
+}
+
+#[derive(Debug)]
+struct Cell {
+    state: State,
+    trace: Option<String>,
+    version: Option<String>,
+    last_failure: Option<LastFailure>,
+    restarts: u32,
+}
+
+impl TaskView {
+    pub(crate) fn new(number: u32, config: Config) -> Self {
+        let cell = Cell { state: State::Unassigned, trace: None, version: None, last_failure: None, restarts: 0 };
+        Self { number, config, cell: Mutex::new(cell), counters: Counters::default() }
+    }
+
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        self.config.clone()
+    }
+
+    pub(crate) fn has_config(&self, config: &Config) -> bool {
+        self.config == *config
+    }
+
+    pub(crate) fn state(&self) -> State {
+        lock(&self.cell).state
+    }
+
+    /// Whether it gave up, or crashed and waits to be started again.
+    pub(crate) fn has_failed(&self) -> bool {
+        let cell = lock(&self.cell);
+        cell.state == State::Failed || (cell.state == State::Restarting && cell.trace.is_some())
+    }
+
+    pub(crate) fn status(&self, worker_id: &str) -> TaskStatus {
+        let cell = lock(&self.cell);
+        TaskStatus {
+            id: self.number,
+            state: cell.state,
+            worker_id: worker_id.to_owned(),
+            trace: cell.trace.clone(),
+            version: cell.version.clone(),
+            last_failure: cell.last_failure.clone(),
+        }
+    }
+
+    pub(crate) fn progress(&self) -> TaskProgress {
+        self.counters.snapshot(self.number, self.state())
+    }
+
+    pub(super) fn set_version(&self, version: &str) {
+        lock(&self.cell).version = Some(version.to_owned());
+    }
+
+    /// Moves to the state after `event`.
+    pub(crate) fn on(&self, event: TaskEvent) {
+        let mut cell = lock(&self.cell);
+        match cell.state.after(event) {
+            Some(state) => cell.state = state,
+            None => warn!(state = %cell.state, ?event, "a task was told something that cannot happen in its state"),
+        }
+        if event == TaskEvent::Restarted {
+            cell.restarts = cell.restarts.saturating_add(1);
+        } else {
+            cell.trace = None;
+        }
+    }
+
+    /// It failed and will be started again.
+    pub(super) fn crashed(&self, error: &TaskError) {
+        let mut cell = lock(&self.cell);
+        cell.restarts = cell.restarts.saturating_add(1);
+        cell.fail(TaskEvent::Crashed, error, error.to_string());
+    }
+
+    /// It failed for good; `trace` says why it is not started again.
+    pub(super) fn gave_up(&self, error: &TaskError, trace: String) {
+        lock(&self.cell).fail(TaskEvent::GaveUp, error, trace);
+    }
+
+    /// It met a passing failure, and works on.
+    pub(super) fn retried(&self, reason: &str) {
+        Counters::add(&self.counters.retries, 1);
+        lock(&self.cell).remember("retriable", reason);
+    }
+}
+
+impl Cell {
+    fn fail(&mut self, event: TaskEvent, error: &TaskError, trace: String) {
+        self.state = self.state.after(event).unwrap_or(State::Failed);
+        self.trace = Some(trace);
+        self.remember(error.class, &error.message);
+    }
+
+    fn remember(&mut self, class: &str, message: &str) {
+        self.last_failure = Some(LastFailure {
+            class: class.to_owned(),
+            message: message.to_owned(),
+            at: now_millis(),
+            restarts: self.restarts,
+        });
+    }
+}

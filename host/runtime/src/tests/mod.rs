@@ -1,0 +1,10 @@
+//! The worker over fakes, under paused time: a wait costs nothing, and what happens first is known.
+
+mod commands;
+mod fakes;
+mod lifecycle;
+mod restarts;
+mod shutdown;
+mod sink;
+mod source;
+mod validation;

@@ -1,0 +1,124 @@
+//! From a posted configuration to a [`Job`], with all that is wrong reported at once.
+
+use std::sync::Arc;
+
+use wharf_core::config::{Config, ConfigErrors, ConnectorSpec, normalize};
+use wharf_core::plugin::{Kind, Plugin};
+use wharf_core::{Failure, InstanceError, Problem};
+
+use crate::env::{Env, Job};
+use crate::error::WorkerError;
+
+/// The configuration as the plugin sees it: aliases resolved, and the connector's name in it.
+pub(crate) fn for_plugin(name: &str, config: &Config) -> Config {
+    let mut config = normalize(config);
+    config.insert("name".to_owned(), name.to_owned());
+    config
+}
+
+/// Checks everything, also what the plugin itself has to say.
+pub(crate) async fn validate(env: &Env, name: &str, config: &Config) -> Result<Job, WorkerError> {
+    let plugin = find(env, name, config)?;
+    let seen = for_plugin(name, config);
+    let (spec, mut problems) = match ConnectorSpec::new(name, config, plugin.descriptor(), env.options.restart) {
+        Ok(spec) => (Some(spec), Vec::new()),
+        Err(errors) => (None, errors.0),
+    };
+    // A key is reported once: what is wrong with its type comes before what it means.
+    add_new(&mut problems, plugin.check_capabilities(&seen));
+    let own = own_problems(&*plugin, &seen).await?;
+    add_new(&mut problems, own);
+    match spec {
+        Some(spec) if problems.is_empty() => Ok(Job { spec, plugin }),
+        _ => Err(WorkerError::Invalid(ConfigErrors(problems))),
+    }
+}
+
+/// What is needed to run a connector that was validated when it was stored. The world may have changed since: the
+/// plugin may be gone, a path no longer allowed.
+pub(crate) fn resolve(env: &Env, name: &str, config: &Config) -> Result<Job, String> {
+    let plugin = find(env, name, config).map_err(|error| error.to_string())?;
+    let spec = ConnectorSpec::new(name, config, plugin.descriptor(), env.options.restart);
+    let spec = spec.map_err(|errors| errors.to_string())?;
+    let problems = plugin.check_capabilities(&for_plugin(name, config));
+    if problems.is_empty() { Ok(Job { spec, plugin }) } else { Err(ConfigErrors(problems).to_string()) }
+}
+
+async fn own_problems(plugin: &dyn Plugin, config: &Config) -> Result<Vec<Problem>, WorkerError> {
+    match plugin.validate(config).await {
+        Ok(checked) => {
+            let problems = checked.into_iter().flat_map(|it| {
+                let key = it.key;
+                it.errors.into_iter().map(move |message| Problem { key: key.clone(), message })
+            });
+            Ok(problems.collect())
+        }
+        Err(InstanceError::Failed(Failure::InvalidConfig(problems))) => Ok(problems),
+        Err(error) => Err(WorkerError::Internal(format!("plugin {} cannot validate: {error}", plugin.id()))),
+    }
+}
+
+/// Adds the problems of keys that have none yet.
+fn add_new(problems: &mut Vec<Problem>, more: Vec<Problem>) {
+    let known = problems.len();
+    for problem in more {
+        if !problems.iter().take(known).any(|it| it.key == problem.key) {
+            problems.push(problem);
+        }
+    }
+}
+
+fn find(env: &Env, name: &str, config: &Config) -> Result<Arc<dyn Plugin>, WorkerError> {
+    let normal = normalize(config);
+    let Some(class) = normal.get("connector.class") else {
+        let shown: Vec<_> = for_plugin(name, config).iter().map(|(key, value)| format!("{key}={value}")).collect();
+        return Err(WorkerError::BadRequest(format!(
+            "Connector config {{{}}} contains no connector type",
+            shown.join(", ")
+        )));
+    };
+    let version = normal.get("connector.plugin.version").map(|it| it.trim()).filter(|it| !it.is_empty());
+    if let Some(plugin) = env.catalog.find(class, version).filter(is_connector) {
+        return Ok(plugin);
+    }
+    match (env.catalog.find(class, None).filter(is_connector), version) {
+        (Some(plugin), Some(version)) => Err(no_such_version(env, &*plugin, version)),
+        _ => Err(no_such_class(env, class)),
+    }
+}
+
+fn is_connector(plugin: &Arc<dyn Plugin>) -> bool {
+    matches!(plugin.descriptor().kind, Kind::Source | Kind::Sink)
+}
+
+fn no_such_class(env: &Env, class: &str) -> WorkerError {
+    let list = env.catalog.list();
+    let shown: Vec<_> = list.iter().filter(|it| is_connector(it)).map(|it| described(&**it)).collect();
+    WorkerError::BadRequest(format!(
+        "Failed to find any class that implements Connector and which name matches {class}, available connectors are: \
+         {}",
+        if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
+    ))
+}
+
+fn described(plugin: &dyn Plugin) -> String {
+    let descriptor = plugin.descriptor();
+    let aliases = descriptor.aliases.join(", ");
+    format!(
+        "PluginDesc{{name='{}', version='{}', type={}, aliases=[{aliases}]}}",
+        descriptor.name,
+        descriptor.version,
+        descriptor.kind.as_str()
+    )
+}
+
+fn no_such_version(env: &Env, plugin: &dyn Plugin, version: &str) -> WorkerError {
+    let name = &plugin.descriptor().name;
+    let list = env.catalog.list();
+    let versions = list.iter().map(|it| it.descriptor()).filter(|it| it.name == *name).map(|it| it.version.as_str());
+    let message = format!(
+        "Plugin {name} not found that matches the version range [{version},{version}], available versions: [{}]",
+        versions.collect::<Vec<_>>().join(", ")
+    );
+    WorkerError::Invalid(ConfigErrors(vec![Problem { key: "connector.plugin.version".to_owned(), message }]))
+}
