@@ -1,6 +1,7 @@
 //! A file that is followed: waited for, read to its end, truncated, replaced.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use wharf_sdk::file::{self, File, Identity};
 use wharf_sdk::{BatchBuilder, Failure};
@@ -9,6 +10,10 @@ use crate::lines::{Cut, Lines};
 
 /// Bytes asked for at once. The host gives 64 KiB at most; asking for more costs nothing.
 const BLOCK: usize = 256 * 1024;
+
+/// How long a replaced file must be quiet before the new one is read: whoever writes the old one may take a while to
+/// notice. Tests need not wait.
+const GRACE: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_secs(1) };
 
 /// What [`Tail::read`] came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +42,8 @@ pub(crate) struct Tail {
 struct Open {
     file: File,
     identity: Identity,
-    /// The path names another file, and at the last look this one had come to its end.
-    replaced: bool,
+    /// Since when the path names another file and this one is quiet.
+    replaced: Option<Instant>,
 }
 
 impl Tail {
@@ -69,7 +74,7 @@ impl Tail {
         };
         let identity = file.identity()?;
         log::debug!("reading {} from byte {}", self.path, self.position);
-        self.open = Some(Open { file, identity, replaced: false });
+        self.open = Some(Open { file, identity, replaced: None });
         self.told = false;
         Ok(true)
     }
@@ -94,7 +99,7 @@ impl Tail {
             match open.file.read_at(self.position + self.lines.pending() as u64, BLOCK) {
                 Ok(block) if block.is_empty() => return Ok(self.at_end(batch)),
                 Ok(block) => {
-                    open.replaced = false;
+                    open.replaced = None;
                     self.lines.feed(block);
                 }
                 // Rows that were pushed already are not lost: the error comes again at the next poll.
@@ -125,12 +130,14 @@ impl Tail {
             return Ok(Turn::Again);
         }
         match file::identity_of(&self.path) {
-            Ok(identity) if identity == open.identity => open.replaced = false,
+            Ok(identity) if identity == open.identity => open.replaced = None,
             // Removed, or moved with nothing in its place yet: whoever has it open may still write.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => open.replaced = false,
-            Ok(_) if open.replaced => return Ok(self.switch(batch)),
-            // Whoever wrote the old file gets one more turn to finish it.
-            Ok(_) => open.replaced = true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => open.replaced = None,
+            Ok(_) => match open.replaced {
+                Some(since) if since.elapsed() >= GRACE => return Ok(self.switch(batch)),
+                Some(_) => {}
+                None => open.replaced = Some(Instant::now()),
+            },
             Err(error) => return Err(error),
         }
         Ok(Turn::Quiet)

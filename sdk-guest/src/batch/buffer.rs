@@ -7,8 +7,9 @@ const LONG: usize = 512;
 /// A growing run of bytes that is quick to append short pieces to.
 ///
 /// A `Vec<u8>` would do, but in WebAssembly each `extend_from_slice` of a run-time length becomes a call into the host
-/// for `memory.copy`, which for a row of a hundred bytes costs more than the copy. Here short pieces are moved in
-/// blocks of fixed size, which compile to plain loads and stores. The bytes past `used` are zeroed space to write into.
+/// for `memory.copy`, which for short pieces costs more than the copy: a source of lines of a hundred bytes is a fifth
+/// to a third slower with it. Here short pieces are moved in blocks of fixed size, which compile to plain loads and
+/// stores. The bytes past `used` are zeroed space to write into.
 #[derive(Debug, Clone, Default)]
 pub struct Buffer {
     space: Vec<u8>,

@@ -15,7 +15,8 @@ pub struct Column {
 }
 
 impl Column {
-    /// The cell of `row`; `None` where it is absent or there is no such row. To walk over all rows use [`Walk`].
+    /// The cell of `row`; `None` where it is absent or there is no such row. It searches: to walk over all rows use
+    /// [`Delivery::rows`](crate::Delivery::rows).
     pub fn cell(&self, row: usize) -> Option<&[u8]> {
         let number = u32::try_from(row).ok()?;
         if self.absent.binary_search(&number).is_ok() {
