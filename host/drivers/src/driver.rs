@@ -200,6 +200,7 @@ pub trait Producer: Send {
 
 /// What a [`Consumer`] has to say.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and rows are what it mostly is")]
 pub enum Polled {
     /// Rows, from partitions that are assigned. Rows of one partition come in order, each once, until a seek.
     Rows(Delivery),
@@ -243,6 +244,7 @@ pub struct Lag {
 #[async_trait]
 pub trait Consumer: Send {
     /// Rows, or news about partitions; waits up to `wait`. Cancel-safe: no row is lost when the future is dropped.
+    /// With `max_rows` 0 only news is asked for, as a paused task does, and no rows come.
     async fn poll(&mut self, max_rows: u32, max_bytes: u32, wait: Duration) -> Result<Polled, DriverError>;
     /// Stores that the group has finished everything before these positions, durably.
     async fn commit(&mut self, positions: &[TopicPosition]) -> Result<(), DriverError>;

@@ -1,4 +1,5 @@
 //! Message queues behind one trait, and the embedded log.
 
 pub mod driver;
+pub mod log;
 pub use driver::*;

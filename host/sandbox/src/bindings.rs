@@ -3,12 +3,6 @@
 //! The exports are bound in three parts, so that what a source and a sink have in common exists once: every plugin has
 //! the `base` part, and a `source` or a `sink` part beside it. Arguments are borrowed: a batch goes from the host's
 //! buffers into the guest's memory with no copy between.
-#![expect(
-    missing_docs,
-    unreachable_pub,
-    missing_debug_implementations,
-    reason = "generated; the contract's own documentation is in wit/"
-)]
 
 /// `connector` and `lifecycle`, and the imports.
 pub(crate) mod base {
@@ -25,7 +19,6 @@ pub(crate) mod base {
         world: "wharf:host/base",
         imports: { "openmessaging:connect/host.offsets": async },
         exports: { default: async },
-        ownership: Borrowing { duplicate_if_necessary: true },
     });
 }
 
@@ -41,7 +34,7 @@ pub(crate) mod source {
         ",
         world: "wharf:host/source-part",
         exports: { default: async },
-        ownership: Borrowing { duplicate_if_necessary: true },
+        with: { "openmessaging:connect/types": crate::bindings::base::openmessaging::connect::types },
     });
 }
 
@@ -57,6 +50,6 @@ pub(crate) mod sink {
         ",
         world: "wharf:host/sink-part",
         exports: { default: async },
-        ownership: Borrowing { duplicate_if_necessary: true },
+        with: { "openmessaging:connect/types": crate::bindings::base::openmessaging::connect::types },
     });
 }

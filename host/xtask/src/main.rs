@@ -1,2 +1,76 @@
-//! Project automation
-fn main() {}
+//! The project's automation: `cargo xtask plugins | fixtures | demo | test`.
+//!
+//! Everything that a newcomer or a CI machine does with this repository goes through here, so that both do the same:
+//!
+//! - [`guests`] builds what runs as WebAssembly: the plugins that ship with Wharf, the examples and the test fixtures;
+//! - [`demo`] moves a real text through a source, the embedded log and a sink, kills the worker on the way and proves
+//!   that nothing was lost;
+//! - [`test`] runs every check there is and ends with one line of figures.
+//!
+//! It is built in release like all the rest, so that nothing is compiled twice, and it depends on little, so that it
+//! is there within seconds.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command line tool is for")]
+
+mod demo;
+mod guests;
+mod process;
+mod rest;
+mod test;
+mod worker;
+mod workspace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Builds, shows and tests Wharf", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Builds the first-party plugins into plugins/dist
+    Plugins,
+    /// Builds the examples and the guests that misbehave, for the tests
+    Fixtures,
+    /// Moves a text of about 1 GB through a source, the log and a sink, with a kill on the way, and checks it
+    Demo {
+        /// A text file to take instead of one of this machine's
+        path: Option<PathBuf>,
+        /// How far the text is repeated, in millions of bytes
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+        size_mb: u64,
+        /// Keeps the files afterwards
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Runs every check: format, lints, unit, integration and doc tests, licences
+    Test {
+        /// Leaves out format, lints and licences
+        #[arg(long)]
+        fast: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = Workspace::find().and_then(|workspace| match Cli::parse().command {
+        Command::Plugins => guests::plugins(&workspace),
+        Command::Fixtures => guests::fixtures(&workspace),
+        Command::Demo { path, size_mb, keep } => demo::run(&workspace, &demo::Options { path, size_mb, keep }),
+        Command::Test { fast } => test::run(&workspace, fast),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

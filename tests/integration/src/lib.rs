@@ -1,1 +1,40 @@
-//! Integration tests
+//! The harness of the integration tests: a real worker, driven over REST and the command line.
+//!
+//! Every test starts the `wharf` binary that was built beside it, in a directory of its own, with real plugins, and looks
+//! at it from outside: through its REST API, its command line and its files.
+//!
+//! ```no_run
+//! use wharf_integration::{Worker, write};
+//! let worker = Worker::start();
+//! let (input, output) = (worker.path("in.txt"), worker.path("out.txt"));
+//! write(&input, "one\ntwo\n");
+//! worker.create_source("from", &input, "lines");
+//! worker.create_sink("to", &output, "lines");
+//! worker.wait_for_text(&output, "one\ntwo\n");
+//! ```
+//!
+//! - [`Worker`] and [`Setup`]: a worker's life, also its violent end;
+//! - [`Rest`]: requests and answers;
+//! - [`wait_until`]: the only way to wait: for something to become true, never for time to pass;
+//! - [`lines`]: numbered lines, so that loss, doubling, disorder and tearing can be told apart.
+//!
+//! The tests need what `cargo xtask plugins`, `cargo xtask fixtures` and `cargo build --release` leave behind;
+//! `cargo xtask test` makes all of it first. A test that fails prints what its worker said.
+
+#![expect(clippy::panic, reason = "a harness fails a test by panicking")]
+#![expect(clippy::print_stderr, reason = "cargo test shows what a failed test printed")]
+
+mod artifacts;
+mod cli;
+mod files;
+pub mod lines;
+mod ports;
+mod rest;
+mod wait;
+mod worker;
+
+pub use cli::Said;
+pub use files::{append, read, write};
+pub use rest::{Answer, Rest};
+pub use wait::{DEADLINE, wait_until};
+pub use worker::{Setup, Worker};

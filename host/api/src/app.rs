@@ -1,0 +1,52 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+
+use wharf_runtime::{Worker, WorkerError};
+
+use crate::ApiOptions;
+use crate::error::ApiError;
+use crate::records::Readers;
+
+/// The state of the router.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) worker: Worker,
+    pub(crate) options: Arc<ApiOptions>,
+    pub(crate) readers: Arc<Readers>,
+}
+
+impl App {
+    pub(crate) fn new(worker: Worker, options: ApiOptions) -> Self {
+        Self { worker, options: Arc::new(options), readers: Arc::new(Readers::new()) }
+    }
+
+    /// Asks the worker something that changes nothing. Given up when the caller goes away.
+    pub(crate) async fn ask<T, E: Into<ApiError>>(
+        &self,
+        question: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, ApiError> {
+        match tokio::time::timeout(self.options.timeout, question).await {
+            Ok(answer) => answer.map_err(Into::into),
+            Err(_) => Err(ApiError::timed_out()),
+        }
+    }
+
+    /// Tells the worker to change something. The command runs to its end even when the caller goes away or waits no
+    /// longer, so that nothing is left half done.
+    pub(crate) async fn command<T, F>(&self, command: impl FnOnce(Worker) -> F) -> Result<T, ApiError>
+    where
+        F: Future<Output = Result<T, WorkerError>> + Send + 'static,
+        T: Send + 'static,
+    {
+        let running = tokio::spawn(command(self.worker.clone()));
+        match tokio::time::timeout(self.options.timeout, running).await {
+            Ok(Ok(answer)) => answer.map_err(Into::into),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a command of the REST API panicked");
+                Err(ApiError::internal("the request failed inside of Wharf; the worker's log says why"))
+            }
+            Err(_) => Err(ApiError::timed_out()),
+        }
+    }
+}

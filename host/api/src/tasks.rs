@@ -1,0 +1,39 @@
+//! Tasks of a connector.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use wharf_core::status::{TaskInfo, TaskStatus};
+
+use crate::app::App;
+use crate::error::ApiError;
+use crate::internal;
+use crate::negotiate::with_options;
+use crate::path::{Name, TaskOf};
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/connectors/{name}/tasks", with_options(get(list).post(internal::refuse), "HEAD,POST,GET,OPTIONS"))
+        .route("/connectors/{name}/tasks/{task}/status", with_options(get(status), "HEAD,GET,OPTIONS"))
+        .route("/connectors/{name}/tasks/{task}/restart", with_options(post(restart), "POST,OPTIONS"))
+}
+
+async fn list(State(app): State<App>, Name(name): Name) -> Result<Json<Vec<TaskInfo>>, ApiError> {
+    app.ask(app.worker.tasks(&name)).await.map(Json)
+}
+
+async fn status(State(app): State<App>, of: TaskOf) -> Result<Json<TaskStatus>, ApiError> {
+    let Ok(task) = u32::try_from(of.task) else {
+        return Err(ApiError::not_found(format!("No status found for task {}-{}", of.connector, of.task)));
+    };
+    app.ask(app.worker.task_status(&of.connector, task)).await.map(Json)
+}
+
+async fn restart(State(app): State<App>, of: TaskOf) -> Result<StatusCode, ApiError> {
+    let Ok(task) = u32::try_from(of.task) else {
+        return Err(ApiError::not_found(format!("Unknown task: {}-{}", of.connector, of.task)));
+    };
+    app.command(|worker| async move { worker.restart_task(&of.connector, task).await }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

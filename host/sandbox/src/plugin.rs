@@ -1,0 +1,118 @@
+//! A loaded plugin.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use wharf_core::plugin::{Checked, Plugin, SinkTask, SourceTask, TaskSetup};
+use wharf_core::{Config, Death, DeathKind, Descriptor, InstanceError, PluginId, Problem};
+
+use crate::instance::{Part, watched};
+use crate::task::{Blueprint, Shared};
+use crate::{capability, classify, convert, sink, source};
+
+/// A component that describes itself as a source or a sink.
+pub(crate) struct WasmPlugin {
+    blueprint: Blueprint,
+    shared: Arc<Shared>,
+}
+
+impl fmt::Debug for WasmPlugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WasmPlugin").field("id", &self.blueprint.id).finish_non_exhaustive()
+    }
+}
+
+impl WasmPlugin {
+    pub(crate) fn new(blueprint: Blueprint, shared: Arc<Shared>) -> Self {
+        Self { blueprint, shared }
+    }
+
+    /// Runs something short on the guests' threads.
+    async fn run<T: Send + 'static>(
+        &self,
+        body: impl Future<Output = Result<T, InstanceError>> + Send + 'static,
+    ) -> Result<T, InstanceError> {
+        let fault = |error| Err(classify::gone(&format!("run the plugin: {error}")).into());
+        self.shared.runtime.run(body).await.unwrap_or_else(fault)
+    }
+
+    fn is_no(&self, what: &str) -> InstanceError {
+        let Descriptor { name, kind, .. } = &*self.blueprint.descriptor;
+        let message = format!("the plugin {name} is a {}, not a {what}", kind.as_str());
+        Death { kind: DeathKind::Instantiation, message }.into()
+    }
+}
+
+#[async_trait]
+impl Plugin for WasmPlugin {
+    fn id(&self) -> &PluginId {
+        &self.blueprint.id
+    }
+
+    fn descriptor(&self) -> &Descriptor {
+        &self.blueprint.descriptor
+    }
+
+    async fn validate(&self, config: &Config) -> Result<Vec<Checked>, InstanceError> {
+        let (blueprint, config) = (self.blueprint.clone(), convert::config_in(config));
+        self.run(async move {
+            let (mut live, base) = blueprint.bare().await?;
+            let connector = base.openmessaging_connect_connector();
+            let allowed = blueprint.limits.describe_deadline;
+            let answer = watched!(live, "validate", allowed, |store| connector.call_validate(store, &config))?;
+            Ok(answer.into_iter().map(convert::checked).collect())
+        })
+        .await
+    }
+
+    async fn tasks(&self, config: &Config, max: u32) -> Result<Vec<Config>, InstanceError> {
+        let (blueprint, config) = (self.blueprint.clone(), convert::config_in(config));
+        self.run(async move {
+            let (mut live, base) = blueprint.bare().await?;
+            let connector = base.openmessaging_connect_connector();
+            let allowed = blueprint.limits.describe_deadline;
+            let answer = watched!(live, "tasks", allowed, |store| connector.call_tasks(store, &config, max))?;
+            let tasks = answer.map_err(convert::failure)?;
+            if tasks.is_empty() || tasks.len() > max as usize {
+                let what = format!("it made {} tasks, from 1 to {max} were asked for", tasks.len());
+                return Err(classify::violation("tasks", &what).into());
+            }
+            Ok(tasks.into_iter().map(|task| task.into_iter().collect()).collect())
+        })
+        .await
+    }
+
+    fn check_capabilities(&self, config: &Config) -> Vec<Problem> {
+        capability::check(&self.blueprint.descriptor, config, &self.blueprint.paths)
+    }
+
+    async fn start_source(&self, setup: TaskSetup) -> Result<Box<dyn SourceTask>, InstanceError> {
+        match self.blueprint.ready.part.clone() {
+            Part::Source(indices) => source::start(self.blueprint.clone(), indices, setup, self.shared.clone()).await,
+            Part::Sink(_) => Err(self.is_no("source")),
+        }
+    }
+
+    async fn start_sink(&self, setup: TaskSetup) -> Result<Box<dyn SinkTask>, InstanceError> {
+        match self.blueprint.ready.part.clone() {
+            Part::Sink(indices) => sink::start(self.blueprint.clone(), indices, setup, self.shared.clone()).await,
+            Part::Source(_) => Err(self.is_no("sink")),
+        }
+    }
+
+    async fn destroyed(&self, setup: TaskSetup) -> Result<(), InstanceError> {
+        let (blueprint, shared) = (self.blueprint.clone(), self.shared.clone());
+        self.run(async move {
+            let (mut live, base, _) = blueprint.granted(&setup, &shared).await?;
+            drop(shared);
+            let (context, config) = (convert::context_in(&setup.context), convert::config_in(&setup.config));
+            let lifecycle = base.openmessaging_connect_lifecycle();
+            let allowed = blueprint.limits.call_deadline;
+            watched!(live, "on-destroyed", allowed, |store| lifecycle.call_on_destroyed(store, &context, &config))?;
+            Ok(())
+        })
+        .await
+    }
+}

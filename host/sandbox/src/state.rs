@@ -1,0 +1,117 @@
+//! What a store holds.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use wasmtime::component::{Linker, ResourceTable};
+use wasmtime::{Engine, Store, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wharf_core::plugin::TaskSetup;
+
+use crate::bindings::base::Base;
+use crate::capability::Grant;
+use crate::filesystem::{Granted, GrantedFilesystem, View};
+use crate::limiter::Limiter;
+use crate::limits::Limits;
+use crate::log::GuestLog;
+use crate::metrics::InstanceMetrics;
+use crate::stdio::Lines;
+
+/// The host's side of one instance.
+pub(crate) struct State {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    granted: Granted,
+    pub(crate) limiter: Limiter,
+    pub(crate) log: Arc<GuestLog>,
+    pub(crate) metrics: Arc<InstanceMetrics>,
+    /// Absent in an instance that only describes or validates.
+    pub(crate) setup: Option<TaskSetup>,
+    /// When the call under way is interrupted.
+    pub(crate) deadline: Instant,
+    /// Whether it was.
+    pub(crate) interrupted: bool,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl State {
+    pub(crate) fn new(
+        limits: &Limits,
+        log: Arc<GuestLog>,
+        metrics: Arc<InstanceMetrics>,
+        setup: Option<TaskSetup>,
+        grants: Vec<Grant>,
+    ) -> Self {
+        // A new context holds nothing: no arguments, no environment, no directory, no network.
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.stdout(Lines::stdout(&log)).stderr(Lines::stderr(&log)).max_random_size(limits.random_bytes);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.resources);
+        Self {
+            wasi: wasi.build(),
+            table,
+            granted: Granted::new(grants),
+            limiter: Limiter::new(limits),
+            log,
+            metrics,
+            setup,
+            deadline: Instant::now(),
+            interrupted: false,
+        }
+    }
+
+    fn filesystem_view(&mut self) -> View<'_> {
+        // Field by field: the grants are borrowed beside the rest.
+        let granted = &mut self.granted;
+        let inner =
+            wasmtime_wasi::filesystem::WasiFilesystemCtxView { ctx: self.wasi.filesystem(), table: &mut self.table };
+        View { inner, granted }
+    }
+
+    /// A store with all limits in force.
+    pub(crate) fn into_store(self, engine: &Engine, limits: &Limits) -> Store<Self> {
+        let mut store = Store::new(engine, self);
+        store.limiter(|state| &mut state.limiter);
+        store.set_hostcall_fuel(limits.max_output_bytes);
+        store.set_max_component_handles(limits.resources);
+        store.epoch_deadline_callback(|mut context| {
+            let state = context.data_mut();
+            if Instant::now() < state.deadline {
+                // Tokio's own yield lets timers and other tasks in; waking at once would starve them.
+                return Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())));
+            }
+            state.interrupted = true;
+            Ok(UpdateDeadline::Interrupt)
+        });
+        store
+    }
+}
+
+/// All that a component may import; [`crate::imports`] says which of it.
+pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+    use wasmtime_wasi::p2::bindings::{cli, filesystem, random};
+    use wasmtime_wasi::random::WasiRandom;
+
+    let mut linker = Linker::new(engine);
+    // Streams and polling, clocks, randomness and standard streams; nothing of sockets or HTTP.
+    wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(&mut linker)?;
+    random::insecure::add_to_linker::<State, WasiRandom>(&mut linker, |state| state.wasi.random())?;
+    random::insecure_seed::add_to_linker::<State, WasiRandom>(&mut linker, |state| state.wasi.random())?;
+    cli::exit::add_to_linker::<State, WasiCli>(&mut linker, State::cli)?;
+    cli::environment::add_to_linker::<State, WasiCli>(&mut linker, State::cli)?;
+    cli::terminal_input::add_to_linker::<State, WasiCli>(&mut linker, State::cli)?;
+    cli::terminal_output::add_to_linker::<State, WasiCli>(&mut linker, State::cli)?;
+    cli::terminal_stdin::add_to_linker::<State, WasiCli>(&mut linker, State::cli)?;
+    cli::terminal_stdout::add_to_linker::<State, WasiCli>(&mut linker, State::cli)?;
+    cli::terminal_stderr::add_to_linker::<State, WasiCli>(&mut linker, State::cli)?;
+    filesystem::types::add_to_linker::<State, GrantedFilesystem>(&mut linker, State::filesystem_view)?;
+    filesystem::preopens::add_to_linker::<State, GrantedFilesystem>(&mut linker, State::filesystem_view)?;
+    Base::add_to_linker::<State, wasmtime::component::HasSelf<State>>(&mut linker, |state| state)?;
+    Ok(linker)
+}

@@ -1,0 +1,146 @@
+//! Asking a worker over REST, with errors that say what to do next.
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use serde::Deserialize;
+use serde_json::Value;
+use ureq::http::{Method, Request, Response, StatusCode};
+use ureq::{Agent, Body};
+
+/// Longer than the worker itself waits for an answer.
+const TIMEOUT: Duration = Duration::from_secs(100);
+/// No answer of the API is larger; records are asked for in pages.
+const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
+
+/// A client of one worker.
+#[derive(Debug)]
+pub(crate) struct Client {
+    agent: Agent,
+    base: String,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    message: String,
+}
+
+impl Client {
+    pub(crate) fn new(url: &str) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(Duration::from_secs(5)))
+            .timeout_global(Some(TIMEOUT))
+            .user_agent(concat!("wharf/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Self { agent: config.into(), base: url.trim_end_matches('/').to_owned() }
+    }
+
+    /// The answer to a `GET`.
+    pub(crate) fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.call(&Method::GET, path, None)
+    }
+
+    /// The answer to any request; `Null` where it has no body.
+    pub(crate) fn call(&self, method: &Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+        let text = body.map(Value::to_string).unwrap_or_default();
+        let mut response = self.send(method, path, "application/json", text)?;
+        let text = read(&mut response)?;
+        if text.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&text).with_context(|| self.is_no_worker())
+    }
+
+    /// Values of a partition, one a line, from a position on; and the position to go on from.
+    pub(crate) fn lines(&self, path: &str, accept: &str) -> anyhow::Result<(Vec<u8>, i64)> {
+        let mut response = self.send(&Method::GET, path, accept, String::new())?;
+        let next = response.headers().get("wharf-next-position").and_then(|next| next.to_str().ok());
+        let next = next.and_then(|next| next.parse().ok()).with_context(|| self.is_no_worker())?;
+        Ok((read(&mut response)?, next))
+    }
+
+    fn send(&self, method: &Method, path: &str, accept: &str, body: String) -> anyhow::Result<Response<Body>> {
+        let url = format!("{}{path}", self.base);
+        let request = Request::builder().method(method).uri(&url).header("accept", accept);
+        let request = if body.is_empty() { request } else { request.header("content-type", "application/json") };
+        let sent = if body.is_empty() && (*method == Method::GET || *method == Method::DELETE) {
+            self.agent.run(request.body(()).with_context(|| format!("`{url}` is no URL"))?)
+        } else {
+            self.agent.run(request.body(body).with_context(|| format!("`{url}` is no URL"))?)
+        };
+        let mut response = sent.map_err(|error| self.explain(error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let text = read(&mut response)?;
+        let Ok(Refusal { message }) = serde_json::from_slice(&text) else {
+            bail!("{}: it answered {status}", self.is_no_worker());
+        };
+        Err(match status {
+            StatusCode::SERVICE_UNAVAILABLE => anyhow!("{message}: try again in a moment"),
+            _ => anyhow!(message),
+        })
+    }
+
+    fn explain(&self, error: ureq::Error) -> anyhow::Error {
+        let base = &self.base;
+        match error {
+            ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                anyhow!("no worker answers at {base}: start one with `wharf run`, or name another with --url")
+            }
+            ureq::Error::HostNotFound => anyhow!("the host of {base} is not known: check --url"),
+            ureq::Error::BadUri(_) => anyhow!("`{base}` is no URL: write one like http://127.0.0.1:8083"),
+            ureq::Error::Timeout(_) => {
+                anyhow!("the worker at {base} did not answer in time: is it stopped or overloaded?")
+            }
+            ureq::Error::Io(error) => {
+                anyhow::Error::new(NotABrokenPipe(error.to_string())).context(format!("ask {base}"))
+            }
+            other => anyhow::Error::new(other).context(format!("ask {base}")),
+        }
+    }
+
+    fn is_no_worker(&self) -> String {
+        format!("what answers at {} does not look like a Wharf worker: check --url", self.base)
+    }
+}
+
+/// A failed connection to the worker must not be taken for a closed pipe on our own output.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct NotABrokenPipe(String);
+
+fn read(response: &mut Response<Body>) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut reader = response.body_mut().as_reader().take(MAX_ANSWER_BYTES);
+    reader.read_to_end(&mut bytes).map_err(|error| anyhow!("read the worker's answer: {error}"))?;
+    Ok(bytes)
+}
+
+/// One segment of a path, encoded.
+pub(crate) fn segment(name: &str) -> String {
+    percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_is_not_there_is_explained() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let error = Client::new(&base).get("/connectors").unwrap_err().to_string();
+        let expected = "start one with `wharf run`, or name another with --url";
+        assert_eq!(error, format!("no worker answers at {base}: {expected}"));
+    }
+
+    #[test]
+    fn names_with_slashes_and_percents_become_one_segment() {
+        assert_eq!(segment("a/b%c"), "a%2Fb%25c");
+    }
+}

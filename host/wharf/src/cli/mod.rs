@@ -1,0 +1,41 @@
+//! The command line.
+
+mod args;
+mod client;
+mod connector;
+mod files;
+mod output;
+mod plugin;
+mod run;
+mod topic;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use args::Command;
+pub(crate) use args::{Args, LogFormat, RunArgs};
+use client::Client;
+use output::Output;
+
+/// Does what the user asked for.
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let Args { command, global } = args;
+    let mut output = Output::new(&global);
+    let client = Client::new(&global.url);
+    match command {
+        Command::Run(run) => return run::run(&run, global.color()),
+        Command::Connector(command) => connector::run(command, &client, &mut output)?,
+        Command::Plugin(command) => plugin::run(command, &client, &mut output)?,
+        Command::Topic(command) => topic::run(command, &client, &mut output)?,
+    }
+    output.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says on stderr why a command failed: `error: …`, each cause behind a colon.
+pub(crate) fn report(error: &anyhow::Error, color: anstream::ColorChoice) {
+    let style = anstyle::AnsiColor::Red.on_default().effects(anstyle::Effects::BOLD);
+    let mut stderr = anstream::AutoStream::new(std::io::stderr(), color);
+    // Nobody is left to be told that stderr is gone.
+    writeln!(stderr, "{style}error:{style:#} {error:#}").ok();
+}

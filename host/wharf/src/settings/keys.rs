@@ -1,0 +1,117 @@
+//! Telling the nearest known key to somebody who wrote an unknown one.
+
+use anyhow::bail;
+use toml::{Table, Value};
+
+/// Every key of `wharf.toml`; those of a section behind a dot.
+const KNOWN: [&str; 25] = [
+    "data-dir",
+    "plugins-dir",
+    "listen",
+    "allowed-paths",
+    "shutdown-timeout-ms",
+    "log.segment-bytes",
+    "log.sync",
+    "log.sync-window-ms",
+    "log.sync-interval-ms",
+    "log.default-partitions",
+    "log.retention-bytes",
+    "log.retention-ms",
+    "limits.memory-mb",
+    "limits.call-deadline-ms",
+    "limits.output-mb",
+    "limits.log-lines-per-second",
+    "restart.enabled",
+    "restart.backoff-initial-ms",
+    "restart.backoff-max-ms",
+    "restart.max-failures",
+    "restart.window-ms",
+    "tasks.flush-interval-ms",
+    "tasks.max-in-flight",
+    "tasks.poll-max-rows",
+    "tasks.poll-max-bytes",
+];
+
+/// Refuses the first key that is not known.
+pub(super) fn check(table: &Table) -> anyhow::Result<()> {
+    for (key, value) in table {
+        match value {
+            Value::Table(section) if is_section(key) => {
+                section.keys().try_for_each(|inner| check_key(&format!("{key}.{inner}")))?;
+            }
+            _ if is_section(key) => bail!("`{key}` is a section: write `[{key}]` and its keys below"),
+            _ => check_key(key)?,
+        }
+    }
+    Ok(())
+}
+
+fn is_section(key: &str) -> bool {
+    KNOWN.iter().any(|known| known.split_once('.').is_some_and(|(section, _)| section == key))
+}
+
+fn check_key(key: &str) -> anyhow::Result<()> {
+    if KNOWN.contains(&key) {
+        return Ok(());
+    }
+    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().replace('_', "-");
+    // The same key in another section, or written with underscores, is nearer than any other.
+    let distance = |known: &str| if last(known) == last(key) { 0 } else { edits(known, key) };
+    match KNOWN.into_iter().min_by_key(|known| distance(known)) {
+        Some(nearest) if distance(nearest) <= key.len() / 2 => {
+            bail!("there is no key `{key}`: did you mean `{nearest}`?")
+        }
+        _ => bail!("there is no key `{key}`: see `wharf run --help` and the documentation for those there are"),
+    }
+}
+
+/// How many characters must be added, dropped or changed to turn one text into the other.
+fn edits(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (line, from) in left.chars().enumerate() {
+        let mut next = Vec::with_capacity(row.len());
+        next.push(line + 1);
+        for (column, to) in right.iter().enumerate() {
+            let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX - 1);
+            let changed = at(&row, column) + usize::from(from != *to);
+            next.push(changed.min(at(&row, column + 1) + 1).min(at(&next, column) + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        check(&toml::from_str(text).unwrap()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_nearest_key_is_suggested() {
+        assert_eq!(refusal("listn = \"x\""), "there is no key `listn`: did you mean `listen`?");
+        assert_eq!(refusal("data_dir = \"x\""), "there is no key `data_dir`: did you mean `data-dir`?");
+        assert_eq!(
+            refusal("[log]\nsegment-byte = 1"),
+            "there is no key `log.segment-byte`: did you mean `log.segment-bytes`?"
+        );
+        assert_eq!(
+            refusal("poll-max-rows = 1"),
+            "there is no key `poll-max-rows`: did you mean `tasks.poll-max-rows`?"
+        );
+        assert!(refusal("colour = 1").contains("see `wharf run --help`"));
+    }
+
+    #[test]
+    fn a_section_written_as_a_key_is_explained() {
+        assert_eq!(refusal("log = 1"), "`log` is a section: write `[log]` and its keys below");
+    }
+
+    #[test]
+    fn edits_are_counted_as_by_hand() {
+        assert_eq!((edits("kitten", "sitting"), edits("", "ab"), edits("same", "same")), (3, 2, 0));
+    }
+}

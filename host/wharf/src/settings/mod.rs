@@ -1,0 +1,199 @@
+//! What a worker is told: flags and environment over `wharf.toml` over defaults.
+//!
+//! [`raw::File`] is what stands in the file, every key optional. [`Settings`] is what the worker acts on, checked and
+//! complete; only [`Settings::load`] makes one. Flags and environment variables come merged from the command line.
+//!
+//! | key of `wharf.toml` | flag, environment | default |
+//! |---|---|---|
+//! | `data-dir` | `--data-dir`, `WHARF_DATA_DIR` | `./wharf-data` |
+//! | `plugins-dir` | `--plugins-dir`, `WHARF_PLUGINS_DIR` | `./plugins` |
+//! | `listen` | `--listen`, `WHARF_LISTEN` | `127.0.0.1:8083` |
+//! | `allowed-paths` | | anything but Wharf's own directories, `/proc`, `/sys`, `/dev` |
+//! | `shutdown-timeout-ms` | | 5000 |
+//! | `[log]` `[limits]` `[restart]` `[tasks]` | | see [`raw`] |
+//!
+//! Relative paths in the file are relative to the file; those of flags and defaults to the working directory.
+
+mod keys;
+pub(crate) mod raw;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use wharf_core::policy::RestartPolicy;
+use wharf_drivers::log::{LogOptions, SyncPolicy};
+use wharf_runtime::WorkerOptions;
+use wharf_sandbox::Limits;
+
+use crate::cli::RunArgs;
+
+const DEFAULT_FILE: &str = "wharf.toml";
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8083);
+
+/// What a worker acts on.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// The file they come from, where there was one.
+    pub(crate) file: Option<PathBuf>,
+    /// Absolute.
+    pub(crate) data_dir: PathBuf,
+    /// Absolute.
+    pub(crate) plugins_dir: PathBuf,
+    pub(crate) listen: SocketAddr,
+    /// What connectors may name as paths; `None`: anything that is not forbidden to all.
+    pub(crate) allowed_paths: Option<Vec<PathBuf>>,
+    pub(crate) log: LogOptions,
+    pub(crate) limits: Limits,
+    /// But for the id and the cluster's, which are known only later.
+    pub(crate) worker: WorkerOptions,
+}
+
+impl Settings {
+    /// Reads the file, puts flags and environment over it, and checks the whole.
+    pub(crate) fn load(args: &RunArgs) -> anyhow::Result<Self> {
+        let (file, raw) = match &args.config {
+            Some(path) => (Some(path.clone()), raw::File::read(path)?),
+            None if Path::new(DEFAULT_FILE).exists() => {
+                (Some(DEFAULT_FILE.into()), raw::File::read(Path::new(DEFAULT_FILE))?)
+            }
+            None => (None, raw::File::default()),
+        };
+        let settings = Self::resolve(args, raw, file.as_deref());
+        match file {
+            Some(file) => settings.with_context(|| format!("take the settings from `{}`", file.display())),
+            None => settings,
+        }
+    }
+
+    fn resolve(args: &RunArgs, raw: raw::File, file: Option<&Path>) -> anyhow::Result<Self> {
+        let beside_file = |path: PathBuf| match file.and_then(Path::parent) {
+            Some(folder) => folder.join(path),
+            None => path,
+        };
+        let pick = |flag: &Option<PathBuf>, key: Option<PathBuf>, default: &str| {
+            let path = flag.clone().or_else(|| key.map(beside_file)).unwrap_or_else(|| default.into());
+            std::path::absolute(&path).with_context(|| format!("find out where `{}` is", path.display()))
+        };
+        let listen = match (args.listen, &raw.listen) {
+            (Some(listen), _) => listen,
+            (None, Some(text)) => parse_listen(text).map_err(|hint| anyhow::anyhow!("`listen` is `{text}`: {hint}"))?,
+            (None, None) => DEFAULT_LISTEN,
+        };
+        if !listen.ip().is_loopback() && !args.insecure {
+            bail!(
+                "`{listen}` can be reached from other machines, and this version has no access control: whoever \
+                 reaches it can create connectors that read and write files. Listen on 127.0.0.1, or add --insecure \
+                 where something else keeps strangers out"
+            );
+        }
+        let absolute = |paths: Vec<PathBuf>| {
+            paths.into_iter().map(|path| std::path::absolute(beside_file(path))).collect::<Result<Vec<_>, _>>()
+        };
+        Ok(Self {
+            file: file.map(Path::to_owned),
+            data_dir: pick(&args.data_dir, raw.data_dir, "wharf-data")?,
+            plugins_dir: pick(&args.plugins_dir, raw.plugins_dir, "plugins")?,
+            listen,
+            allowed_paths: raw.allowed_paths.map(absolute).transpose().context("find out where `allowed-paths` are")?,
+            log: log(&raw.log)?,
+            limits: limits(&raw.limits)?,
+            worker: worker(raw.shutdown_timeout_ms, &raw.restart, &raw.tasks)?,
+        })
+    }
+}
+
+/// `127.0.0.1:8083`, `[::1]:8083`, `localhost:8083` or `:8083`, which means the same machine too.
+pub(crate) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    let local = text.strip_prefix("localhost:").or_else(|| text.strip_prefix(':'));
+    let parsed = match local {
+        Some(port) => port.parse().ok().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+        None => text.parse().ok(),
+    };
+    parsed.ok_or_else(|| "write an address and a port, such as 127.0.0.1:8083".to_owned())
+}
+
+fn at_least<T: PartialOrd + std::fmt::Display>(key: &str, value: T, least: T) -> anyhow::Result<T> {
+    if value < least {
+        bail!("`{key}` is {value}: write at least {least}");
+    }
+    Ok(value)
+}
+
+fn log(raw: &raw::Log) -> anyhow::Result<LogOptions> {
+    let default = LogOptions::default();
+    let window = raw.sync_window_ms.map(Duration::from_millis);
+    let interval = raw.sync_interval_ms.map(Duration::from_millis);
+    let sync = match raw.sync {
+        None | Some(raw::Sync::Group) if interval.is_some() => {
+            bail!("`log.sync-interval-ms` has no effect here: write `sync = \"interval\"` beside it")
+        }
+        Some(raw::Sync::Interval | raw::Sync::None) if window.is_some() => {
+            bail!("`log.sync-window-ms` has no effect here: write `sync = \"group\"` beside it")
+        }
+        Some(raw::Sync::None) if interval.is_some() => {
+            bail!("`log.sync-interval-ms` has no effect here: write `sync = \"interval\"` beside it")
+        }
+        None if window.is_none() => default.sync,
+        None | Some(raw::Sync::Group) => SyncPolicy::Group { window: window.unwrap_or_default() },
+        Some(raw::Sync::Interval) => SyncPolicy::Interval(interval.unwrap_or(Duration::from_millis(50))),
+        Some(raw::Sync::None) => SyncPolicy::None,
+    };
+    Ok(LogOptions {
+        sync,
+        segment_bytes: at_least("log.segment-bytes", raw.segment_bytes.unwrap_or(default.segment_bytes), 1 << 20)?,
+        default_partitions: at_least(
+            "log.default-partitions",
+            raw.default_partitions.unwrap_or(default.default_partitions),
+            1,
+        )?,
+        retention_bytes: raw.retention_bytes.or(default.retention_bytes),
+        retention_age: raw.retention_ms.map(Duration::from_millis).or(default.retention_age),
+        ..default
+    })
+}
+
+fn limits(raw: &raw::Limits) -> anyhow::Result<Limits> {
+    let mut limits = Limits::default();
+    if let Some(mib) = raw.memory_mb {
+        limits.memory_bytes = at_least("limits.memory-mb", mib, 1)? << 20;
+    }
+    if let Some(ms) = raw.call_deadline_ms {
+        limits.call_deadline = Duration::from_millis(at_least("limits.call-deadline-ms", ms, 10)?);
+    }
+    if let Some(mib) = raw.output_mb {
+        limits.max_output_bytes = at_least("limits.output-mb", mib, 1)? << 20;
+    }
+    if let Some(lines) = raw.log_lines_per_second {
+        limits.log_lines_per_second = lines;
+    }
+    Ok(limits)
+}
+
+fn worker(shutdown_ms: Option<u64>, restart: &raw::Restart, tasks: &raw::Tasks) -> anyhow::Result<WorkerOptions> {
+    let default = WorkerOptions::default();
+    let ms = |value: Option<u64>, default: Duration| value.map_or(default, Duration::from_millis);
+    let mut policy = RestartPolicy { enabled: restart.enabled.unwrap_or(default.restart.enabled), ..default.restart };
+    policy.backoff.initial = ms(restart.backoff_initial_ms, policy.backoff.initial);
+    policy.backoff.max = ms(restart.backoff_max_ms, policy.backoff.max);
+    policy.max_failures = at_least("restart.max-failures", restart.max_failures.unwrap_or(policy.max_failures), 1)?;
+    policy.window = ms(restart.window_ms, policy.window);
+    if policy.backoff.initial > policy.backoff.max {
+        bail!("`restart.backoff-initial-ms` is longer than `restart.backoff-max-ms`: write a shorter one");
+    }
+    let mut poll = default.poll;
+    poll.max_rows = at_least("tasks.poll-max-rows", tasks.poll_max_rows.unwrap_or(poll.max_rows), 1)?;
+    poll.max_bytes = at_least("tasks.poll-max-bytes", tasks.poll_max_bytes.unwrap_or(poll.max_bytes), 1024)?;
+    Ok(WorkerOptions {
+        shutdown_timeout: ms(shutdown_ms, default.shutdown_timeout),
+        restart: policy,
+        flush_interval: ms(tasks.flush_interval_ms, default.flush_interval),
+        max_in_flight: at_least("tasks.max-in-flight", tasks.max_in_flight.unwrap_or(default.max_in_flight), 1)?,
+        poll,
+        ..default
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! What can stand in `wharf.toml`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use serde::Deserialize;
+
+use super::keys;
+
+/// The file as it was written; every key may be left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct File {
+    /// Where the log, offsets and configurations are kept.
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Where plugins are found.
+    pub(crate) plugins_dir: Option<PathBuf>,
+    /// Where the REST API listens.
+    pub(crate) listen: Option<String>,
+    /// Files and directories that connectors may name; what lies below a directory is allowed too.
+    pub(crate) allowed_paths: Option<Vec<PathBuf>>,
+    /// How long tasks may take to drain and stop when the worker is told to stop.
+    pub(crate) shutdown_timeout_ms: Option<u64>,
+    pub(crate) log: Log,
+    pub(crate) limits: Limits,
+    pub(crate) restart: Restart,
+    pub(crate) tasks: Tasks,
+}
+
+/// `[log]`: the embedded queue.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Log {
+    /// A segment file of this size is closed and the next begun.
+    pub(crate) segment_bytes: Option<u64>,
+    /// When records are made durable.
+    pub(crate) sync: Option<Sync>,
+    /// With `sync = "group"`: how long to gather records before they are made durable together.
+    pub(crate) sync_window_ms: Option<u64>,
+    /// With `sync = "interval"`: how much a power failure may take.
+    pub(crate) sync_interval_ms: Option<u64>,
+    /// How many partitions a topic gets that is created by its first record.
+    pub(crate) default_partitions: Option<u32>,
+    /// Old records are deleted while a partition is larger than this.
+    pub(crate) retention_bytes: Option<u64>,
+    /// Records older than this are deleted.
+    pub(crate) retention_ms: Option<u64>,
+}
+
+/// When records are made durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Sync {
+    /// Before they are acknowledged.
+    Group,
+    /// Within an interval after they were acknowledged.
+    Interval,
+    /// When the operating system sees fit.
+    None,
+}
+
+/// `[limits]`: what one instance of a plugin may use.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    /// Its memory, in MiB.
+    pub(crate) memory_mb: Option<usize>,
+    /// How long one call may take.
+    pub(crate) call_deadline_ms: Option<u64>,
+    /// What one call may hand over, in MiB.
+    pub(crate) output_mb: Option<usize>,
+    /// Log lines beyond this are counted instead of written.
+    pub(crate) log_lines_per_second: Option<u32>,
+}
+
+/// `[restart]`: when a failed task is started again without being asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Restart {
+    /// Whether it is at all.
+    pub(crate) enabled: Option<bool>,
+    /// The wait before the first restart; it doubles with each failure.
+    pub(crate) backoff_initial_ms: Option<u64>,
+    /// The longest wait.
+    pub(crate) backoff_max_ms: Option<u64>,
+    /// After so many failures within `window-ms` the task is FAILED.
+    pub(crate) max_failures: Option<u32>,
+    /// See `max-failures`.
+    pub(crate) window_ms: Option<u64>,
+}
+
+/// `[tasks]`: how tasks move records.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Tasks {
+    /// How often a sink makes durable what it took, at least.
+    pub(crate) flush_interval_ms: Option<u64>,
+    /// How many batches of a source may wait for the queue.
+    pub(crate) max_in_flight: Option<usize>,
+    /// The most records of one poll.
+    pub(crate) poll_max_rows: Option<u32>,
+    /// The most bytes of one poll.
+    pub(crate) poll_max_bytes: Option<u32>,
+}
+
+impl File {
+    /// Reads a file.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("read the settings `{}`", path.display()))?;
+        Self::parse(&text).with_context(|| format!("read the settings `{}`", path.display()))
+    }
+
+    /// Reads the text of a file.
+    pub(crate) fn parse(text: &str) -> anyhow::Result<Self> {
+        let table: toml::Table = toml::from_str(text).map_err(|error| anyhow!("{}", error.to_string().trim_end()))?;
+        keys::check(&table)?;
+        toml::from_str(text).map_err(|error| anyhow!("{}", error.to_string().trim_end()))
+    }
+}

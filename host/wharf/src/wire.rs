@@ -1,0 +1,192 @@
+//! Puts the parts of a worker together, runs it, and takes it apart again.
+//!
+//! The order is: lock the data directory; listen, and answer `starting`; open queue, store and plugins at the same
+//! time; start the worker; answer for it. Stopping: stop listening, drain and stop the tasks, close the queue.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use wharf_api::ApiOptions;
+use wharf_core::plugin::{Catalog as _, Loader, Plugin};
+use wharf_drivers::log::LogDriver;
+use wharf_registry::{Registry, Watch};
+use wharf_runtime::{Health, Parts, Worker, WorkerOptions};
+use wharf_sandbox::{PathPolicy, Sandbox, SandboxOptions};
+use wharf_store::{Bucket, Change, Condition, SledStore, Store, StoreError};
+
+use crate::lock;
+use crate::settings::Settings;
+use crate::signals::Signals;
+
+/// How often the plugins directory is looked at; a plugin dropped in is there within a second.
+const WATCH: Duration = Duration::from_millis(500);
+/// How long requests that are under way may take when the worker stops.
+const LAST_REQUESTS: Duration = Duration::from_secs(1);
+
+/// Runs a worker until a signal asks it to stop.
+pub(crate) async fn run(settings: Settings, mut signals: Signals) -> anyhow::Result<()> {
+    let began = Instant::now();
+    raise_file_limit();
+    make_directory(&settings.data_dir)?;
+    make_directory(&settings.plugins_dir)?;
+    let _lock = lock::take(&settings.data_dir)?;
+    let listener = bind(settings.listen).await?;
+    let address = listener.local_addr().context("find out the port")?;
+
+    let closing = CancellationToken::new();
+    let (routes, door) = wharf_api::starting();
+    let serving = axum::serve(listener, routes).with_graceful_shutdown(closing.clone().cancelled_owned());
+    let mut server = tokio::spawn(serving.into_future());
+
+    let (worker, _watch) = tokio::select! {
+        started = start(&settings, address) => started?,
+        signal = signals.next() => {
+            tracing::info!(signal, "stopped before it was ready");
+            return Ok(());
+        }
+    };
+    let options =
+        ApiOptions { commit: option_env!("WHARF_COMMIT").unwrap_or("unknown").to_owned(), ..ApiOptions::default() };
+    door.open(wharf_api::router(worker.clone(), options));
+
+    let signal = tokio::select! {
+        signal = async { announce(&worker, &settings, address, began).await; signals.next().await } => signal,
+        ended = &mut server => return Err(anyhow!("the REST API stopped: {ended:?}")),
+    };
+    tracing::info!(signal, "stopping; a second signal stops at once");
+    tokio::spawn(signals.end_at_once());
+    closing.cancel();
+    worker.shutdown().await;
+    let closed = worker.driver().close().await;
+    if tokio::time::timeout(LAST_REQUESTS, &mut server).await.is_err() {
+        server.abort();
+    }
+    closed.context("close the queue")?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Opens the parts at the same time and starts the worker over them.
+async fn start(settings: &Settings, address: SocketAddr) -> anyhow::Result<(Worker, Watch)> {
+    let data = &settings.data_dir;
+    let (driver, store, registry) = tokio::try_join!(
+        log(settings),
+        async { SledStore::open(data.join("store")).await.context("open the store") },
+        plugins(settings),
+    )?;
+    let cluster_id = cluster_id(store.as_ref()).await.context("read the cluster's id")?;
+    let options = WorkerOptions { id: address.to_string(), cluster_id, ..settings.worker.clone() };
+    let watch = registry.watch(WATCH);
+    let parts = Parts { catalog: registry, driver, store };
+    Ok((Worker::start(parts, options).await.context("start the worker")?, watch))
+}
+
+async fn log(settings: &Settings) -> anyhow::Result<Arc<LogDriver>> {
+    let (dir, options) = (settings.data_dir.join("log"), settings.log.clone());
+    // It looks at the tail of each partition, which takes a while after a crash.
+    let opened = tokio::task::spawn_blocking(move || LogDriver::open(dir, options)).await;
+    opened.context("open the log")?.context("open the log")
+}
+
+async fn plugins(settings: &Settings) -> anyhow::Result<Arc<Registry>> {
+    let options = SandboxOptions {
+        cache_dir: Some(settings.data_dir.join("cache")),
+        limits: settings.limits.clone(),
+        paths: PathPolicy {
+            allowed: settings.allowed_paths.clone(),
+            denied: vec![settings.data_dir.clone(), settings.plugins_dir.clone()],
+        },
+        ..SandboxOptions::default()
+    };
+    let sandbox: Arc<dyn Loader> = sandbox(options).await?;
+    let registry = Registry::open(settings.plugins_dir.clone(), sandbox)?;
+    registry.refresh().await;
+    Ok(registry)
+}
+
+async fn sandbox(options: SandboxOptions) -> anyhow::Result<Arc<dyn Loader>> {
+    let started = tokio::task::spawn_blocking(move || Sandbox::new(options)).await;
+    Ok(started.context("start the sandbox")?.context("start the sandbox")?)
+}
+
+/// Loads a plugin that no worker runs, to look at it.
+pub(crate) fn inspect(wasm: Vec<u8>) -> anyhow::Result<Arc<dyn Plugin>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start a runtime")?;
+    runtime.block_on(async {
+        let sandbox = sandbox(SandboxOptions::default()).await?;
+        sandbox.load(wasm.into()).await.map_err(|error| anyhow!("{}: {}", error.code, error.message))
+    })
+}
+
+/// Waits until the connectors are loaded and says so, on stdout for scripts and in the log for people.
+async fn announce(worker: &Worker, settings: &Settings, address: SocketAddr, began: Instant) {
+    while matches!(worker.health(), Health::Starting) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    if let Health::Unhealthy(reason) = worker.health() {
+        tracing::error!(reason, "the worker has started but is not well");
+    }
+    tracing::info!(
+        url = format!("http://{address}"),
+        connectors = worker.connectors().await.len(),
+        plugins = worker.catalog().list().len(),
+        data = %settings.data_dir.display(),
+        settings = settings.file.as_ref().map(|file| file.display().to_string()),
+        ms = began.elapsed().as_millis() as u64,
+        "ready"
+    );
+    // Nobody may read stdout; the worker runs on.
+    writeln!(std::io::stdout(), "wharf is ready at http://{address}").ok();
+}
+
+/// Made once for each data directory, so that tools can tell workers apart.
+async fn cluster_id(store: &dyn Store) -> Result<String, StoreError> {
+    const KEY: &str = "cluster-id";
+    if let Some(stored) = store.get(Bucket::Meta, KEY).await? {
+        return Ok(String::from_utf8_lossy(&stored.value).into_owned());
+    }
+    let id = new_id();
+    let value = Some(id.clone().into_bytes());
+    store
+        .apply(vec![Change { bucket: Bucket::Meta, key: KEY.to_owned(), condition: Condition::Absent, value }])
+        .await?;
+    Ok(id)
+}
+
+/// Different each time: a hasher is seeded by the system.
+fn new_id() -> String {
+    use std::hash::{BuildHasher as _, RandomState};
+    format!("{:016x}{:08x}", RandomState::new().hash_one(0), std::process::id())
+}
+
+async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(listen).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            anyhow!("{listen} is in use: stop what listens there, or name another address with --listen")
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            anyhow!("{listen} may not be listened on: name a port above 1023 with --listen")
+        }
+        _ => anyhow!("listen on {listen}: {error}"),
+    })
+}
+
+fn make_directory(path: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(path).with_context(|| format!("create the directory `{}`", path.display()))
+}
+
+/// Each partition and each connection holds files open; the system's default is low, what it allows is not.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}

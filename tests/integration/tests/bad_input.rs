@@ -1,0 +1,201 @@
+//! Bad input gets the right status code and a message that names the key and says what to write.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what helps a test may fail like a test")]
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use serde_json::{Value, json};
+use wharf_integration::{Answer, Setup, Worker, write};
+
+fn post(worker: &Worker, config: Value) -> Answer {
+    worker.rest().post("/connectors", &json!({"name": "bad", "config": config}))
+}
+
+/// The answer is this code with Kafka Connect's shape, nothing was created, and the message has all of `words`.
+#[track_caller]
+fn assert_refused(worker: &Worker, answer: Answer, status: u16, words: &[&str]) {
+    let answer = answer.expect(status);
+    assert_eq!(answer.json["error_code"], status);
+    for word in words {
+        assert!(answer.message().contains(word), "{word:?} is not in: {}", answer.message());
+    }
+    let names = worker.rest().get("/connectors").json;
+    assert!(!names.as_array().unwrap().contains(&json!("bad")), "a refused connector was created");
+}
+
+#[test]
+fn an_unknown_plugin_is_told_which_there_are() {
+    let worker = Worker::start();
+    let answer = post(&worker, json!({"connector.class": "file-sauce", "file": "/tmp/x", "topic": "t"}));
+    assert_refused(&worker, answer, 400, &["file-sauce", "file-source", "file-sink"]);
+}
+
+#[test]
+fn a_configuration_without_a_class_says_so() {
+    let worker = Worker::start();
+    let answer = post(&worker, json!({"topic": "t"}));
+    assert_refused(&worker, answer, 400, &["contains no connector type"]);
+}
+
+#[test]
+fn a_missing_key_is_named() {
+    let worker = Worker::start();
+    let answer = post(&worker, json!({"connector.class": "file-source", "file": worker.path("in.txt")}));
+    assert_refused(&worker, answer, 400, &["Missing required configuration \"topic\""]);
+    let answer = post(&worker, json!({"connector.class": "file-sink", "file": worker.path("out.txt")}));
+    assert_refused(&worker, answer, 400, &["topics"]);
+    let answer = post(&worker, json!({"connector.class": "file-sink", "topics": "t"}));
+    assert_refused(&worker, answer, 400, &["Missing required configuration \"file\""]);
+}
+
+#[test]
+fn all_that_is_wrong_is_said_at_once() {
+    let worker = Worker::start();
+    let config =
+        json!({"connector.class": "file-source", "tasks.max": "0", "errors.tolerance": "some", "batch.size": "x"});
+    assert_refused(&worker, post(&worker, config), 400, &["tasks.max", "errors.tolerance", "topic", "batch.size"]);
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_named_with_the_type() {
+    let worker = Worker::start();
+    let input = worker.path("in.txt");
+    write(&input, "one\n");
+    for (key, value, words) in [
+        ("tasks.max", json!("many"), ["tasks.max", "Not a number of type INT"]),
+        ("batch.size", json!("big"), ["batch.size", "Not a number of type INT"]),
+        ("restart.enabled", json!("perhaps"), ["restart.enabled", "true or false"]),
+        ("errors.tolerance", json!("some"), ["errors.tolerance", "none, all"]),
+    ] {
+        let mut config = json!({"connector.class": "file-source", "file": input, "topic": "t"});
+        config[key] = value;
+        assert_refused(&worker, post(&worker, config), 400, &words);
+    }
+}
+
+#[test]
+fn a_directory_instead_of_a_file_is_refused_with_the_key() {
+    let worker = Worker::start();
+    let folder = worker.path("folder");
+    fs::create_dir(&folder).unwrap();
+    let shown = folder.to_string_lossy().into_owned();
+    let answer = post(&worker, json!({"connector.class": "file-source", "file": folder, "topic": "t"}));
+    assert_refused(&worker, answer, 400, &["configuration file", "directory", &shown]);
+    let answer = post(&worker, json!({"connector.class": "file-sink", "file": folder, "topics": "t"}));
+    assert_refused(&worker, answer, 400, &["configuration file", "directory", &shown]);
+}
+
+#[test]
+fn a_file_in_a_folder_that_does_not_exist_is_refused_with_the_key() {
+    let worker = Worker::start();
+    let file = worker.path("no-folder").join("out.txt");
+    let answer = post(&worker, json!({"connector.class": "file-sink", "file": file, "topics": "t"}));
+    assert_refused(&worker, answer, 400, &["configuration file", "no-folder"]);
+}
+
+#[test]
+fn an_unreadable_file_is_refused_with_the_key() {
+    let worker = Worker::start();
+    // Nobody can read a link that leads to itself, not even root.
+    let circle = worker.path("circle");
+    symlink(&circle, &circle).unwrap();
+    let answer = post(&worker, json!({"connector.class": "file-source", "file": circle, "topic": "t"}));
+    assert_refused(&worker, answer, 400, &["configuration file", "circle"]);
+
+    let locked = worker.path("locked");
+    write(&locked, "secret\n");
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
+    // Root reads what nobody may.
+    if fs::read(&locked).is_err() {
+        let answer = post(&worker, json!({"connector.class": "file-source", "file": locked, "topic": "t"}));
+        assert_refused(&worker, answer, 400, &["configuration file", "locked"]);
+    }
+}
+
+#[test]
+fn a_file_outside_the_allowed_paths_is_refused_with_the_key() {
+    let worker = Setup::new().config("allowed-paths = [\"{files}\"]\n").start();
+    let outside = tempfile::tempdir().unwrap();
+    let secret = outside.path().join("secret.txt");
+    write(&secret, "secret\n");
+    for file in [secret.clone(), worker.path("..").join("wharf.toml")] {
+        let answer = post(&worker, json!({"connector.class": "file-source", "file": file, "topic": "t"}));
+        assert_refused(&worker, answer, 400, &["configuration file", "allowed paths"]);
+    }
+    let answer =
+        post(&worker, json!({"connector.class": "file-sink", "file": outside.path().join("new"), "topics": "t"}));
+    assert_refused(&worker, answer, 400, &["configuration file", "allowed paths"]);
+    assert!(!outside.path().join("new").exists());
+
+    let inside = worker.path("in.txt");
+    write(&inside, "one\n");
+    worker.create_source("good", &inside, "t");
+    worker.wait_for_state("good", "RUNNING");
+}
+
+#[test]
+fn a_name_that_is_taken_is_a_conflict() {
+    let worker = Worker::start();
+    let input = worker.path("in.txt");
+    write(&input, "one\n");
+    worker.create_source("from", &input, "t");
+    let config = json!({"connector.class": "file-source", "file": input, "topic": "other"});
+    let answer = worker.rest().post("/connectors", &json!({"name": "from", "config": config})).expect(409);
+    assert_eq!(answer.message(), "Connector from already exists");
+    assert_eq!(worker.rest().get("/connectors/from/config").json["topic"], "t");
+}
+
+#[test]
+fn two_names_that_differ_are_refused() {
+    let worker = Worker::start();
+    let config = json!({"name": "other", "connector.class": "file-source", "file": "/tmp/x", "topic": "t"});
+    assert_refused(&worker, post(&worker, config), 400, &["(other)", "(bad)"]);
+}
+
+#[test]
+fn malformed_json_is_refused_with_what_is_wrong_with_it() {
+    let worker = Worker::start();
+    // Kafka Connect answers 500 to these, and its clients know it.
+    for body in ["{bad", "{\"name\":\"bad\"", "[]", "\"text\"", "", "{\"name\":\"bad\"}"] {
+        let answer = worker.rest().send("POST", "/connectors", Some(body.as_bytes()));
+        assert_refused(&worker, answer, 500, &[]);
+        let answer = worker.rest().send("PUT", "/connectors/bad/config", Some(body.as_bytes()));
+        assert!(answer.status == 500 || answer.status == 400, "{body}: {}", answer.text);
+        assert!(!answer.message().is_empty());
+    }
+    let answer = worker.rest().send("POST", "/connectors", Some(b"{\"name\": }"));
+    assert_refused(&worker, answer, 500, &["JSON", "line 1 column 10"]);
+}
+
+#[test]
+fn a_configuration_over_one_megabyte_is_refused_with_the_limit() {
+    let worker = Worker::start();
+    let input = worker.path("in.txt");
+    write(&input, "one\n");
+    let config =
+        |size| json!({"connector.class": "file-source", "file": input, "topic": "t", "note": "x".repeat(size)});
+    assert_refused(&worker, post(&worker, config(1_100_000)), 413, &["1048576 bytes"]);
+    let answer = worker.rest().put("/connectors/bad/config", &config(1_100_000));
+    assert_refused(&worker, answer, 413, &["1048576 bytes"]);
+    worker.rest().post("/connectors", &json!({"name": "good", "config": config(900_000)})).expect(201);
+}
+
+#[test]
+fn a_bad_name_is_refused() {
+    let worker = Worker::start();
+    let config = json!({"connector.class": "file-source", "file": "/tmp/x", "topic": "t"});
+    for name in ["", "  ", "bell\u{7}"] {
+        let answer = worker.rest().post("/connectors", &json!({"name": name, "config": config}));
+        assert_refused(&worker, answer, 400, &["name"]);
+    }
+}
+
+#[test]
+fn a_converter_that_does_not_exist_is_named() {
+    let worker = Worker::start();
+    let input = worker.path("in.txt");
+    write(&input, "one\n");
+    let config = json!({"connector.class": "file-source", "file": input, "topic": "t", "value.converter": "NoSuch"});
+    assert_refused(&worker, post(&worker, config), 400, &["value.converter", "NoSuch"]);
+}
