@@ -40,7 +40,7 @@ pub(crate) fn resolve(env: &Env, name: &str, config: &Config) -> Result<Job, Str
     let plugin = find(env, name, config).map_err(|error| error.to_string())?;
     let spec = ConnectorSpec::new(name, config, plugin.descriptor(), env.options.restart);
     let spec = spec.map_err(|errors| errors.to_string())?;
-    let problems = plugin.check_capabilities(&for_plugin(name, config));
+    let problems: Vec<_> = plugin.check_capabilities(&for_plugin(name, config)).into_iter().map(named).collect();
     if problems.is_empty() { Ok(Job { spec, plugin }) } else { Err(ConfigErrors(problems).to_string()) }
 }
 
@@ -63,9 +63,16 @@ fn add_new(problems: &mut Vec<Problem>, more: Vec<Problem>) {
     let known = problems.len();
     for problem in more {
         if !problems.iter().take(known).any(|it| it.key == problem.key) {
-            problems.push(problem);
+            problems.push(named(problem));
         }
     }
+}
+
+/// What a plugin or the sandbox says of a key need not name it; in an answer, where only the messages stand, it must.
+fn named(problem: Problem) -> Problem {
+    let prefix = format!("{}: ", problem.key);
+    let message = if problem.message.starts_with(&prefix) { problem.message } else { prefix + &problem.message };
+    Problem { key: problem.key, message }
 }
 
 fn find(env: &Env, name: &str, config: &Config) -> Result<Arc<dyn Plugin>, WorkerError> {

@@ -86,7 +86,10 @@ fn list(paths: &[PathBuf]) -> String {
 impl Refusal {
     /// Whether the file system stands in the way rather than the policy: a look at it later may go well.
     pub(crate) fn is_about_the_file(&self) -> bool {
-        !matches!(self, Self::Empty | Self::NoName | Self::Denied(_) | Self::Contains(_) | Self::NotAllowed(_))
+        !matches!(
+            self,
+            Self::Empty | Self::NoName | Self::Special | Self::Denied(_) | Self::Contains(_) | Self::NotAllowed(_)
+        )
     }
 }
 

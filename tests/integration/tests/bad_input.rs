@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 
 use serde_json::{Value, json};
 use wharf_integration::{Answer, Setup, Worker, write};
@@ -65,6 +66,7 @@ fn a_value_of_the_wrong_type_is_named_with_the_type() {
     for (key, value, words) in [
         ("tasks.max", json!("many"), ["tasks.max", "Not a number of type INT"]),
         ("batch.size", json!("big"), ["batch.size", "Not a number of type INT"]),
+        ("batch.size", json!("0"), ["batch.size", "write a number from 1 up"]),
         ("restart.enabled", json!("perhaps"), ["restart.enabled", "true or false"]),
         ("errors.tolerance", json!("some"), ["errors.tolerance", "none, all"]),
     ] {
@@ -74,42 +76,62 @@ fn a_value_of_the_wrong_type_is_named_with_the_type() {
     }
 }
 
+/// A file that is there but cannot be used is found by the task that opens it: the connector exists, as in Kafka
+/// Connect, and its status says at once which key is wrong and what to write. It is not tried again and again.
+#[track_caller]
+fn assert_told_in_status(worker: &Worker, name: &str, config: Value, words: &[&str]) {
+    worker.create(name, config);
+    let task = || worker.status(name)["tasks"][0].clone();
+    worker.wait_until("the task has failed", || task()["state"] == "FAILED");
+    let failed = task();
+    assert_eq!(failed["last_failure"]["class"], "invalid-config", "{failed}");
+    assert_eq!(failed["last_failure"]["restarts"], 0, "{failed}");
+    let trace = failed["trace"].as_str().unwrap();
+    for word in words {
+        assert!(trace.contains(word), "{word:?} is not in: {trace}");
+    }
+}
+
+fn source(file: &Path) -> Value {
+    json!({"connector.class": "file-source", "file": file, "topic": "t"})
+}
+
+fn sink(file: &Path) -> Value {
+    json!({"connector.class": "file-sink", "file": file, "topics": "t"})
+}
+
 #[test]
-fn a_directory_instead_of_a_file_is_refused_with_the_key() {
+fn a_directory_instead_of_a_file_is_told_with_the_key() {
     let worker = Worker::start();
     let folder = worker.path("folder");
     fs::create_dir(&folder).unwrap();
     let shown = folder.to_string_lossy().into_owned();
-    let answer = post(&worker, json!({"connector.class": "file-source", "file": folder, "topic": "t"}));
-    assert_refused(&worker, answer, 400, &["configuration file", "directory", &shown]);
-    let answer = post(&worker, json!({"connector.class": "file-sink", "file": folder, "topics": "t"}));
-    assert_refused(&worker, answer, 400, &["configuration file", "directory", &shown]);
+    assert_told_in_status(&worker, "from", source(&folder), &["file: ", &shown, "is a directory", "name a file"]);
+    assert_told_in_status(&worker, "to", sink(&folder), &["file: ", &shown, "is a directory", "name a file"]);
 }
 
 #[test]
-fn a_file_in_a_folder_that_does_not_exist_is_refused_with_the_key() {
+fn a_file_in_a_folder_that_does_not_exist_is_told_with_the_key() {
     let worker = Worker::start();
     let file = worker.path("no-folder").join("out.txt");
-    let answer = post(&worker, json!({"connector.class": "file-sink", "file": file, "topics": "t"}));
-    assert_refused(&worker, answer, 400, &["configuration file", "no-folder"]);
+    assert_told_in_status(&worker, "to", sink(&file), &["file: ", "no-folder", "does not exist: create it"]);
+    assert!(!worker.path("no-folder").exists());
 }
 
 #[test]
-fn an_unreadable_file_is_refused_with_the_key() {
+fn an_unreadable_file_is_told_with_the_key() {
     let worker = Worker::start();
     // Nobody can read a link that leads to itself, not even root.
     let circle = worker.path("circle");
     symlink(&circle, &circle).unwrap();
-    let answer = post(&worker, json!({"connector.class": "file-source", "file": circle, "topic": "t"}));
-    assert_refused(&worker, answer, 400, &["configuration file", "circle"]);
+    assert_told_in_status(&worker, "circle", source(&circle), &["file: ", "circle"]);
 
     let locked = worker.path("locked");
     write(&locked, "secret\n");
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
     // Root reads what nobody may.
     if fs::read(&locked).is_err() {
-        let answer = post(&worker, json!({"connector.class": "file-source", "file": locked, "topic": "t"}));
-        assert_refused(&worker, answer, 400, &["configuration file", "locked"]);
+        assert_told_in_status(&worker, "locked", source(&locked), &["file: ", "locked", "may not be read"]);
     }
 }
 
@@ -121,11 +143,11 @@ fn a_file_outside_the_allowed_paths_is_refused_with_the_key() {
     write(&secret, "secret\n");
     for file in [secret.clone(), worker.path("..").join("wharf.toml")] {
         let answer = post(&worker, json!({"connector.class": "file-source", "file": file, "topic": "t"}));
-        assert_refused(&worker, answer, 400, &["configuration file", "allowed paths"]);
+        assert_refused(&worker, answer, 400, &["file: ", "is outside the allowed paths: name a path in"]);
     }
     let answer =
         post(&worker, json!({"connector.class": "file-sink", "file": outside.path().join("new"), "topics": "t"}));
-    assert_refused(&worker, answer, 400, &["configuration file", "allowed paths"]);
+    assert_refused(&worker, answer, 400, &["file: ", "is outside the allowed paths: name a path in"]);
     assert!(!outside.path().join("new").exists());
 
     let inside = worker.path("in.txt");

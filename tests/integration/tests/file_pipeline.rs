@@ -107,20 +107,50 @@ fn two_files_go_to_two_topics_and_one_sink_takes_both() {
     lines::exactly_once(&numbers, 2000).unwrap();
 }
 
+/// A worker on which new topics have four partitions, with the plugins to fill and to empty them.
+fn four_partitions() -> Worker {
+    let setup = Setup::new().plugin("generator-source").plugin("blackhole-sink");
+    setup.config("[log]\ndefault-partitions = 4\n").start()
+}
+
+/// 5000 different rows with 100 different keys.
+fn generate(worker: &Worker) {
+    let config = json!({"connector.class": "generator-source", "topic": "rows", "count": 5000, "key.space": 100});
+    worker.create("from", config);
+}
+
+#[test]
+fn one_task_takes_all_partitions_of_a_topic() {
+    let worker = four_partitions();
+    let output = worker.path("out.txt");
+    worker.create_sink("to", &output, "rows");
+    generate(&worker);
+    let lines = || String::from_utf8_lossy(&read(&output)).lines().map(str::to_owned).collect::<Vec<_>>();
+    worker.wait_until("all has arrived", || lines().len() >= 5000);
+    let mut lines = lines();
+    lines.sort_unstable();
+    lines.dedup();
+    assert_eq!(lines.len(), 5000);
+    let partitions = worker.rest().get("/topics/rows").expect(200).json["partitions"].as_array().map_or(0, Vec::len);
+    assert_eq!(partitions, 4);
+}
+
 #[test]
 fn the_partitions_of_a_topic_are_shared_among_the_tasks_of_a_sink() {
-    let worker = Setup::new().config("[log]\ndefault-partitions = 4\n").start();
-    let (input, output) = (worker.path("in.txt"), worker.path("out.txt"));
-    write(&input, lines::text(0..5000));
-    worker.create_source("from", &input, "lines");
-    let config = json!({"connector.class": "file-sink", "tasks.max": "2", "file": output, "topics": "lines"});
-    worker.create("to", config);
+    let worker = four_partitions();
+    worker.create("to", json!({"connector.class": "blackhole-sink", "tasks.max": "2", "topics": "rows"}));
     worker.wait_for_state("to", "RUNNING");
-    assert_eq!(worker.status("to")["tasks"].as_array().unwrap().len(), 2);
-    worker.wait_until("all has arrived", || read(&output).len() >= lines::text(0..5000).len());
-    let mut numbers = lines::numbers(&read(&output)).unwrap();
-    numbers.sort_unstable();
-    lines::exactly_once(&numbers, 5000).unwrap();
+    generate(&worker);
+    let rows = || -> Vec<u64> {
+        let progress = worker.rest().get("/connectors/to/progress").json;
+        let tasks = progress["tasks"].as_array().cloned().unwrap_or_default();
+        tasks.iter().map(|task| task["rows"].as_u64().unwrap_or_default()).collect()
+    };
+    worker.wait_until("all has arrived", || rows().iter().sum::<u64>() >= 5000);
+    let rows = rows();
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows.iter().sum::<u64>(), 5000);
+    assert!(rows.iter().all(|&rows| rows > 0), "one task has done all the work: {rows:?}");
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn a_row_that_a_sink_rejects_fails_the_task_unless_it_is_told_to_go_on() {
     let (input, strict, lenient) = (worker.path("in.txt"), worker.path("strict.txt"), worker.path("lenient.txt"));
     write(&input, "good 1\nbad\ngood 2\n");
     worker.create_source("from", &input, "lines");
-    let sink = |file, tolerance| {
+    let sink = |file: &std::path::Path, tolerance| {
         json!({"connector.class": "picky-sink", "file": file, "topics": "lines", "reject": "bad",
             "errors.tolerance": tolerance})
     };
@@ -91,5 +91,12 @@ fn a_row_that_a_sink_rejects_fails_the_task_unless_it_is_told_to_go_on() {
     worker.wait_for_text(&lenient, "good 1\ngood 2\n");
     worker.create("strict", sink(&strict, "none"));
     worker.wait_until("it has failed", || task(&worker, "strict")["state"] == "FAILED");
-    assert!(!String::from_utf8_lossy(&read(&strict)).contains("good 2"));
+    let failed = task(&worker, "strict");
+    assert_eq!(failed["last_failure"]["class"], "rejected", "{failed}");
+    assert!(failed["trace"].as_str().is_some_and(|trace| trace.contains("errors.tolerance")), "{failed}");
+    assert!(!String::from_utf8_lossy(&read(&strict)).contains("bad"));
+    worker.rest().put("/connectors/strict/config", &sink(&strict, "all")).expect(200);
+    worker.wait_for_state("strict", "RUNNING");
+    worker.wait_until("the last row has arrived", || read(&strict).ends_with(b"good 2\n"));
+    assert!(!String::from_utf8_lossy(&read(&strict)).contains("bad"));
 }

@@ -52,7 +52,7 @@ async fn an_unknown_version_names_those_there_are() {
 async fn all_that_is_wrong_comes_at_once_and_each_key_once() {
     let world = World::new().await;
     *world.source.forbidden.lock().unwrap() = problem("file", "file: /etc/shadow is not allowed");
-    *world.source.own_problem.lock().unwrap() = problem("speed", "speed: must be less than 9");
+    *world.source.own_problem.lock().unwrap() = problem("speed", "must be less than 9");
     let mut wrong = source_config();
     wrong.insert("tasks.max".to_owned(), "0".to_owned());
     let error = refused(&world, wrong).await;

@@ -137,12 +137,13 @@ fn report(workspace: &Workspace, input: &Input, moved: &Moved) {
     }
     let wharf = workspace.binary();
     let wharf = wharf.strip_prefix(&workspace.root).unwrap_or(&wharf).display();
-    println!("\nTry next:");
+    println!("\nTry next, in one terminal:");
     println!("  {wharf} run --plugins-dir plugins/dist");
+    println!("and in another:");
     println!("  {wharf} connector create lines connector.class=file-source file=$PWD/README.md topic=lines");
     println!("  {wharf} connector status lines");
     println!("  {wharf} topic read lines --limit 5");
-    println!("  curl -s localhost:8083/connectors?expand=status");
+    println!("  curl -s 'localhost:8083/connectors?expand=status'");
     println!("  cargo xtask test");
 }
 
