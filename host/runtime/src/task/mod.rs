@@ -106,7 +106,8 @@ impl RunningTask {
         view.set_version(&job.plugin.id().version);
         let task =
             Task { env: env.clone(), job: job.clone(), config: view.config(), tasks, view: view.clone(), reconfigure };
-        let span = info_span!("task", connector = %job.spec.name, task = view.number());
+        // A root: below the supervisor's span every line would name the connector twice.
+        let span = info_span!(parent: None, "task", connector = %job.spec.name, task = view.number());
         let ended = env.gate.spawn(runner::run(task, Control(control)).instrument(span));
         Self { view, mode, ended }
     }

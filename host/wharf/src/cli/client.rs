@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, bail};
 use serde::Deserialize;
 use serde_json::Value;
-use ureq::http::{Method, Request, Response, StatusCode};
+use ureq::http::{Method, Request, Response};
 use ureq::{Agent, Body};
 
 /// Longer than the worker itself waits for an answer.
@@ -79,10 +79,7 @@ impl Client {
         let Ok(Refusal { message }) = serde_json::from_slice(&text) else {
             bail!("{}: it answered {status}", self.is_no_worker());
         };
-        Err(match status {
-            StatusCode::SERVICE_UNAVAILABLE => anyhow!("{message}: try again in a moment"),
-            _ => anyhow!(message),
-        })
+        Err(anyhow!(message))
     }
 
     fn explain(&self, error: ureq::Error) -> anyhow::Error {
