@@ -10,7 +10,7 @@ use crate::process;
 use crate::workspace::{Workspace, metadata};
 
 /// What guests are built for.
-const TARGET: &str = "wasm32-wasip2";
+pub(crate) const TARGET: &str = "wasm32-wasip2";
 
 /// Builds the plugins that ship with Wharf into `plugins/dist`.
 pub(crate) fn plugins(workspace: &Workspace) -> Result<()> {
@@ -81,7 +81,7 @@ fn guests(metadata: &Value) -> Result<Vec<Guest>> {
 }
 
 /// Adds the target to the pinned toolchain where it is missing. rustup does that by itself, unless it was told not to.
-fn ensure_target(workspace: &Workspace) -> Result<()> {
+pub(crate) fn ensure_target(workspace: &Workspace) -> Result<()> {
     let mut rustc = std::process::Command::new("rustc");
     rustc.current_dir(&workspace.root).args(["--print", "target-libdir", "--target", TARGET]);
     if process::output(&mut rustc).is_ok_and(|dir| Path::new(dir.trim()).is_dir()) {

@@ -57,14 +57,20 @@ fn steps(workspace: &Workspace, fast: bool, tally: &mut Tally) -> Result<()> {
         cargo.env("CARGO_TARGET_DIR", workspace.guests_target());
         cargo
     };
-    const CLIPPY: [&str; 7] = ["clippy", "--release", "--all-targets", "--workspace", "--", "-D", "warnings"];
+    const CLIPPY: [&str; 7] = ["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    // Guests are looked at as what they run as, and their tests as what those run as.
+    const GUESTS: [&str; 8] =
+        ["clippy", "--release", "--workspace", "--target", guests::TARGET, "--", "-D", "warnings"];
+    const GUEST_TESTS: [&str; 7] = ["clippy", "--release", "--workspace", "--tests", "--", "-D", "warnings"];
     const TEST: [&str; 4] = ["test", "--release", "--workspace", "--no-fail-fast"];
+    guests::ensure_target(workspace)?;
     if !fast {
         step("format of the host", || process::run(host().args(["fmt", "--all", "--check"])))?;
         step("format of the guests", || process::run(guest().args(["fmt", "--all", "--check"])))?;
         step("licences and duplicates", || deny(host()))?;
         step("lints of the host", || process::run(host().args(CLIPPY)))?;
-        step("lints of the guests", || process::run(guest().args(CLIPPY)))?;
+        step("lints of the guests", || process::run(guest().args(GUESTS)))?;
+        step("lints of the guests' tests", || process::run(guest().args(GUEST_TESTS)))?;
     }
     step("plugins", || guests::plugins(workspace))?;
     step("fixtures", || guests::fixtures(workspace))?;
