@@ -9,14 +9,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use wharf_integration::{Worker, lines, read};
+use wharf_integration::{Setup, lines, read};
 
 const KILLS: u32 = 10;
 
 #[test]
 fn ten_kills_while_lines_flow_lose_nothing_and_double_nothing_in_the_log() {
+    ten_kills("");
+}
+
+#[test]
+fn ten_kills_between_segments_and_commits_lose_nothing_and_double_nothing_in_the_log() {
+    // A new segment and several commits between any two kills.
+    ten_kills("[log]\nsegment-bytes = 1048576\n[tasks]\nflush-interval-ms = 30\n");
+}
+
+fn ten_kills(config: &str) {
     let mut random = Random::new();
-    let mut worker = Worker::start();
+    let mut worker = Setup::new().config(config).start();
     let (input, output) = (worker.path("in.txt"), worker.path("out.txt"));
     let done = AtomicBool::new(false);
     let count = thread::scope(|scope| {
@@ -30,7 +40,7 @@ fn ten_kills_while_lines_flow_lose_nothing_and_double_nothing_in_the_log() {
                 let before = length(&output);
                 worker.wait_until("lines flow", || length(&output) > before);
                 // Not to wait for something, but to hit another moment each time.
-                thread::sleep(Duration::from_micros(random.below(120_000)));
+                thread::sleep(Duration::from_micros(random.below(200_000)));
                 worker.kill();
                 worker.start_again();
             }
@@ -46,6 +56,7 @@ fn ten_kills_while_lines_flow_lose_nothing_and_double_nothing_in_the_log() {
     worker.wait_until("the last line has arrived", || ends_with(&output, last.as_bytes()));
     assert!(worker.terminate().success());
 
+    assert!(count > 10_000, "too few lines to mean anything: {count}");
     let log = lines::numbers(&worker.topic("lines")).unwrap();
     lines::exactly_once(&log, count).unwrap();
     let file = lines::numbers(&read(&output)).unwrap();
