@@ -56,6 +56,10 @@ pub enum ValueType {
     Endpoint,
     /// several endpoints separated by commas
     EndpointList,
+    /// a file that the connector may read; it may not exist yet, but its directory does
+    FileRead,
+    /// a file that the connector may read, write and create, in a directory that exists
+    FileWrite,
     /// a file or directory that the connector may read
     PathRead,
     /// a file or directory that the connector may read, write and create
@@ -66,7 +70,7 @@ pub enum ValueType {
 ///
 /// ```
 /// use wharf_sdk::ConfigKey;
-/// let file = ConfigKey::path_read("file").required().doc("The file to read.");
+/// let file = ConfigKey::file_read("file").required().doc("The file to read.");
 /// let batch = ConfigKey::int("batch.size").default_value(500).doc("Rows in a batch, at most.");
 /// # let _ = (file, batch);
 /// ```
@@ -109,6 +113,8 @@ constructors! {
     password => Password, "A key whose value is never shown, stored or logged in clear.";
     endpoint => Endpoint, "A key whose value, `host:port` or a URL, the connector may connect to.";
     endpoint_list => EndpointList, "A key whose values, endpoints separated by commas, the connector may connect to.";
+    file_read => FileRead, "A key whose value names a file that the connector may read.";
+    file_write => FileWrite, "A key whose value names a file that the connector may read, write and create.";
     path_read => PathRead, "A key whose value names a file or directory that the connector may read.";
     path_write => PathWrite, "A key whose value names a file or directory that the connector may read, write and create.";
 }

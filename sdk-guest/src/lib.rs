@@ -74,7 +74,7 @@
 //!   may be stored. After a crash a new instance starts from the last stored offset, so rows behind it come again.
 //!   A sink's rows count as done when `flush` returned.
 //! - **No ambient authority.** A connector reaches what its configuration names and nothing else: keys of type
-//!   `endpoint`, `path-read` and `path-write` grant what their values name. `describe`, `validate` and `tasks` run without
+//!   `endpoint`, `file-…` and `path-…` grant what their values name. `describe`, `validate` and `tasks` run without
 //!   any grant.
 //! - **A panic ends the instance**, not the worker: the text is logged, and a new instance starts from the last stored
 //!   offset. Answer with a [`Failure`] where the cause is known: it says whether to try again, or which key is wrong.

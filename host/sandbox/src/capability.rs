@@ -20,29 +20,55 @@ pub(crate) struct Wanted<'a> {
     pub(crate) key: &'a str,
     pub(crate) path: &'a str,
     pub(crate) write: bool,
+    /// A directory will not do.
+    pub(crate) file: bool,
 }
 
 /// The paths that `config` asks for, keys that are not set by their default.
 pub(crate) fn wanted<'a>(descriptor: &'a Descriptor, config: &'a Config) -> Vec<Wanted<'a>> {
     let paths = descriptor.keys.iter().filter_map(|key| {
-        let write = match key.value_type {
-            ValueType::PathRead => false,
-            ValueType::PathWrite => true,
+        let (write, file) = match key.value_type {
+            ValueType::FileRead => (false, true),
+            ValueType::FileWrite => (true, true),
+            ValueType::PathRead => (false, false),
+            ValueType::PathWrite => (true, false),
             _ => return None,
         };
         let path = config.get(&key.name).or(key.default.as_ref())?;
-        (!path.is_empty()).then_some(Wanted { key: &key.name, path, write })
+        (!path.is_empty()).then_some(Wanted { key: &key.name, path, write, file })
     });
     paths.collect()
 }
 
-/// What the operator's policy says against `config`; what is missing or unreadable is left to the start.
+/// What stands against `config` before anything starts. Of a file it is known what is needed: that it is one, that it can
+/// be opened, and that its directory is there. Of other paths only the operator's policy is asked; what is missing or
+/// unreadable is left to the start.
 pub(crate) fn check(descriptor: &Descriptor, config: &Config, policy: &PathPolicy) -> Vec<Problem> {
     let refused = wanted(descriptor, config).into_iter().filter_map(|wanted| match policy.resolve(wanted.path) {
-        Err(refusal) if !refusal.is_about_the_file() => Some(problem(&wanted, &refusal)),
+        Err(refusal) if wanted.file || !refusal.is_about_the_file() => Some(problem(&wanted, &refusal)),
+        Ok(resolved) if wanted.file => check_file(&wanted, &resolved),
         _ => None,
     });
     refused.collect()
+}
+
+fn check_file(wanted: &Wanted<'_>, resolved: &Resolved) -> Option<Problem> {
+    let path = match resolved {
+        Resolved::Directory(_) => return Some(problem(wanted, &"is a directory: name a file in it")),
+        Resolved::File { dir, name } => dir.join(name),
+    };
+    // Pipes and devices were refused before, so opening does not wait; and nothing is created.
+    let opened = std::fs::OpenOptions::new().read(true).append(wanted.write).open(path);
+    match opened {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            let what = if wanted.write { "read and written" } else { "read" };
+            Some(problem(
+                wanted,
+                &format!("cannot be {what}: {error}; give the worker's user that right, or name another file"),
+            ))
+        }
+        _ => None,
+    }
 }
 
 fn problem(wanted: &Wanted<'_>, refusal: &dyn std::fmt::Display) -> Problem {
@@ -101,6 +127,8 @@ fn grant_one(wanted: &Wanted<'_>, policy: &PathPolicy, grants: &mut Vec<Grant>) 
             .map_err(|error| problem(wanted, &format!("is in a directory that cannot be opened: {error}")))
     };
     match policy.resolve(wanted.path).map_err(|refusal| problem(wanted, &refusal))? {
+        // It was a file, or nothing, when the configuration was checked.
+        Resolved::Directory(_) if wanted.file => return Err(problem(wanted, &"is a directory: name a file in it")),
         Resolved::Directory(dir) => {
             let guest_path = match wanted.path.trim_end_matches('/') {
                 "" => "/",
@@ -231,6 +259,24 @@ mod tests {
         let problems = grant(&descriptor, &config, &PathPolicy::default()).unwrap_err();
         assert_eq!(problems[0].key, "state");
         assert!(problems[0].message.contains("create it or name another"), "{}", problems[0].message);
+    }
+
+    #[test]
+    fn a_file_key_takes_no_directory_and_wants_its_folder_to_be_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().to_str().unwrap().to_owned();
+        let mut descriptor = descriptor();
+        descriptor.keys = vec![key("in", ValueType::FileRead, None), key("out", ValueType::FileWrite, None)];
+        let check = |value: &str| {
+            let config = config(&[("in", value), ("out", value)]);
+            check(&descriptor, &config, &PathPolicy::default()).into_iter().map(|it| it.message).collect::<Vec<_>>()
+        };
+        assert!(check(&folder).iter().all(|it| it.ends_with("is a directory: name a file in it")));
+        assert_eq!(check(&folder).len(), 2);
+        assert!(check(&format!("{folder}/no/f")).iter().all(|it| it.contains("create it or name another")));
+        assert_eq!(check(&format!("{folder}/no/f")).len(), 2);
+        assert_eq!(check(&format!("{folder}/new")), Vec::<String>::new());
+        assert!(!dir.path().join("new").exists(), "a check creates nothing");
     }
 
     #[test]

@@ -187,6 +187,8 @@ fn value_type(value_type: connector::ValueType) -> ValueType {
         From::Password => ValueType::Password,
         From::Endpoint => ValueType::Endpoint,
         From::EndpointList => ValueType::EndpointList,
+        From::FileRead => ValueType::FileRead,
+        From::FileWrite => ValueType::FileWrite,
         From::PathRead => ValueType::PathRead,
         From::PathWrite => ValueType::PathWrite,
     }

@@ -38,7 +38,7 @@ impl Sink for FileSink {
             .alias("FileStreamSinkConnector")
             .alias("org.apache.kafka.connect.file.FileStreamSinkConnector")
             .key(
-                ConfigKey::path_write("file")
+                ConfigKey::file_write("file")
                     .required()
                     .doc("The file to append to. It is created where it is missing; its directory must exist."),
             )

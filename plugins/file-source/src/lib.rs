@@ -49,7 +49,7 @@ impl Source for FileSource {
             .alias("FileStreamSource")
             .alias("FileStreamSourceConnector")
             .alias("org.apache.kafka.connect.file.FileStreamSourceConnector")
-            .key(ConfigKey::path_read("file").required().doc("The file to read. It may not exist yet."))
+            .key(ConfigKey::file_read("file").required().doc("The file to read. It may not exist yet."))
             .key(ConfigKey::string("topic").required().doc("The topic that the lines go to."))
             .key(
                 ConfigKey::int("batch.size")

@@ -4,7 +4,7 @@
 //! and one more copy for every 64 KiB. [`File`] reads and writes at positions with one call each, tells whether a path
 //! still names the same file, and behaves the same natively, for unit tests.
 //!
-//! A connector can open only what a configuration key of type [`path-read` or `path-write`](crate::ValueType) names.
+//! A connector can open only what a configuration key of a [file or path type](crate::ValueType) names.
 
 #[cfg(not(target_family = "wasm"))]
 mod native;

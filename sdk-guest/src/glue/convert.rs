@@ -157,6 +157,8 @@ macro_rules! conversions {
                 ValueType::Password => connector::ValueType::Password,
                 ValueType::Endpoint => connector::ValueType::Endpoint,
                 ValueType::EndpointList => connector::ValueType::EndpointList,
+                ValueType::FileRead => connector::ValueType::FileRead,
+                ValueType::FileWrite => connector::ValueType::FileWrite,
                 ValueType::PathRead => connector::ValueType::PathRead,
                 ValueType::PathWrite => connector::ValueType::PathWrite,
             }

@@ -76,22 +76,6 @@ fn a_value_of_the_wrong_type_is_named_with_the_type() {
     }
 }
 
-/// A file that is there but cannot be used is found by the task that opens it: the connector exists, as in Kafka
-/// Connect, and its status says at once which key is wrong and what to write. It is not tried again and again.
-#[track_caller]
-fn assert_told_in_status(worker: &Worker, name: &str, config: Value, words: &[&str]) {
-    worker.create(name, config);
-    let task = || worker.status(name)["tasks"][0].clone();
-    worker.wait_until("the task has failed", || task()["state"] == "FAILED");
-    let failed = task();
-    assert_eq!(failed["last_failure"]["class"], "invalid-config", "{failed}");
-    assert_eq!(failed["last_failure"]["restarts"], 0, "{failed}");
-    let trace = failed["trace"].as_str().unwrap();
-    for word in words {
-        assert!(trace.contains(word), "{word:?} is not in: {trace}");
-    }
-}
-
 fn source(file: &Path) -> Value {
     json!({"connector.class": "file-source", "file": file, "topic": "t"})
 }
@@ -106,15 +90,19 @@ fn a_directory_instead_of_a_file_is_told_with_the_key() {
     let folder = worker.path("folder");
     fs::create_dir(&folder).unwrap();
     let shown = folder.to_string_lossy().into_owned();
-    assert_told_in_status(&worker, "from", source(&folder), &["file: ", &shown, "is a directory", "name a file"]);
-    assert_told_in_status(&worker, "to", sink(&folder), &["file: ", &shown, "is a directory", "name a file"]);
+    for config in [source(&folder), sink(&folder)] {
+        assert_refused(&worker, post(&worker, config), 400, &["file: ", &shown, "is a directory: name a file in it"]);
+    }
 }
 
 #[test]
 fn a_file_in_a_folder_that_does_not_exist_is_told_with_the_key() {
     let worker = Worker::start();
     let file = worker.path("no-folder").join("out.txt");
-    assert_told_in_status(&worker, "to", sink(&file), &["file: ", "no-folder", "does not exist: create it"]);
+    let words = ["file: ", "no-folder", "does not exist: create it or name another"];
+    for config in [source(&file), sink(&file)] {
+        assert_refused(&worker, post(&worker, config), 400, &words);
+    }
     assert!(!worker.path("no-folder").exists());
 }
 
@@ -124,14 +112,14 @@ fn an_unreadable_file_is_told_with_the_key() {
     // Nobody can read a link that leads to itself, not even root.
     let circle = worker.path("circle");
     symlink(&circle, &circle).unwrap();
-    assert_told_in_status(&worker, "circle", source(&circle), &["file: ", "circle"]);
+    assert_refused(&worker, post(&worker, source(&circle)), 400, &["file: ", "circle", "cannot be looked at"]);
 
     let locked = worker.path("locked");
     write(&locked, "secret\n");
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
     // Root reads what nobody may.
     if fs::read(&locked).is_err() {
-        assert_told_in_status(&worker, "locked", source(&locked), &["file: ", "locked", "may not be read"]);
+        assert_refused(&worker, post(&worker, source(&locked)), 400, &["file: ", "locked", "cannot be read"]);
     }
 }
 

@@ -82,7 +82,9 @@ fn check_type(value_type: ValueType, text: &str) -> Result<(), String> {
         ValueType::Class if text.is_empty() => return Err("write the name of a class or plugin".into()),
         ValueType::Endpoint => return check_endpoint(text),
         ValueType::EndpointList => return items(text).try_for_each(check_endpoint),
-        ValueType::PathRead | ValueType::PathWrite => return check_path(text),
+        ValueType::FileRead | ValueType::FileWrite | ValueType::PathRead | ValueType::PathWrite => {
+            return check_path(text);
+        }
         ValueType::String | ValueType::List | ValueType::Class | ValueType::Password => return Ok(()),
     };
     if is_number { Ok(()) } else { Err(format!("Not a number of type {}", value_type.kafka_name())) }

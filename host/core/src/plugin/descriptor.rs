@@ -74,6 +74,10 @@ pub enum ValueType {
     Endpoint,
     /// several endpoints separated by commas
     EndpointList,
+    /// a file that may be read; it may not exist yet, but its directory does
+    FileRead,
+    /// a file that may be read, written and created, in a directory that exists
+    FileWrite,
     /// a file or directory that may be read
     PathRead,
     /// a file or directory that may be read, written and created
@@ -85,7 +89,9 @@ impl ValueType {
     pub fn kafka_name(self) -> &'static str {
         match self {
             Self::Boolean => "BOOLEAN",
-            Self::String | Self::Endpoint | Self::PathRead | Self::PathWrite => "STRING",
+            Self::String | Self::Endpoint | Self::FileRead | Self::FileWrite | Self::PathRead | Self::PathWrite => {
+                "STRING"
+            }
             Self::Int => "INT",
             Self::Short => "SHORT",
             Self::Long => "LONG",
