@@ -55,8 +55,9 @@ pub trait Plugin: Send + Sync + fmt::Debug {
     /// When the plugin refuses the configuration or the instance dies.
     async fn tasks(&self, config: &Config, max: u32) -> Result<Vec<Config>, InstanceError>;
 
-    /// Checks that what the configuration names may be granted (paths within the operator's allowed ones, …), without
-    /// touching it. The answer holds one problem for each key that names something forbidden.
+    /// Checks that what the configuration names may be granted (paths within the operator's allowed ones, …), and of keys
+    /// that name a file that it can be opened. Changes and creates nothing, but looks at the file system. The answer holds
+    /// one problem for each key that names something forbidden or unusable.
     fn check_capabilities(&self, config: &Config) -> Vec<crate::failure::Problem>;
 
     /// Instantiates with the capabilities of the configuration and calls `on-start`.
