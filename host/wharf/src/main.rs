@@ -1,35 +1,5 @@
-//! The `wharf` binary: a worker (`wharf run`), and the commands that talk to one.
-//!
-//! [`cli`] is what the user types and sees, [`settings`] what a worker is told and from where, [`wire`] puts the parts
-//! of a worker together. Nothing here knows how any of them works.
+//! The `wharf` binary. What it does is in the library beside it.
 
-mod cli;
-mod lock;
-mod logging;
-mod settings;
-mod signals;
-mod wire;
-
-use std::io;
-use std::process::ExitCode;
-
-use clap::Parser as _;
-
-fn main() -> ExitCode {
-    let args = cli::Args::parse();
-    let color = args.global.color();
-    match cli::run(args) {
-        Ok(code) => code,
-        // The reader of our output has seen enough: `wharf topic read t | head`.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            cli::report(&error, color);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
-    causes.into_iter().any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+fn main() -> std::process::ExitCode {
+    wharf_cli::main()
 }

@@ -12,11 +12,12 @@ use cargo_metadata::{DependencyKind, MetadataCommand, PackageId};
 /// Each crate of the workspace, and the others that it may depend on.
 const KNOWS: &[(&str, &[&str])] = &[
     ("wharf-core", &[]),
-    ("wharf-sandbox", &["wharf-core"]),
-    ("wharf-drivers", &["wharf-core"]),
-    ("wharf-store", &["wharf-core"]),
-    ("wharf-registry", &["wharf-core"]),
-    ("wharf-runtime", &["wharf-core", "wharf-drivers", "wharf-store"]),
+    ("wharf-faults", &[]),
+    ("wharf-sandbox", &["wharf-core", "wharf-faults"]),
+    ("wharf-drivers", &["wharf-core", "wharf-faults"]),
+    ("wharf-store", &["wharf-core", "wharf-faults"]),
+    ("wharf-registry", &["wharf-core", "wharf-faults"]),
+    ("wharf-runtime", &["wharf-core", "wharf-drivers", "wharf-faults", "wharf-store"]),
     ("wharf-api", &["wharf-core", "wharf-drivers", "wharf-runtime"]),
     (
         "wharf",
@@ -24,6 +25,7 @@ const KNOWS: &[(&str, &[&str])] = &[
             "wharf-api",
             "wharf-core",
             "wharf-drivers",
+            "wharf-faults",
             "wharf-registry",
             "wharf-runtime",
             "wharf-sandbox",
