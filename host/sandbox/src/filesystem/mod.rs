@@ -9,16 +9,18 @@
 //! later grant is led astray by one, and only regular files and directories can be opened, so that no guest holds a
 //! thread of the host with a pipe that nobody writes to.
 
+mod descriptor;
+mod reading;
+
 use std::collections::HashMap;
 
 use wasmtime::component::{HasData, Resource};
 use wasmtime_wasi::filesystem::{Descriptor, Dir, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings::filesystem::preopens;
 use wasmtime_wasi::p2::bindings::filesystem::types::{
-    self, Advice, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, ErrorCode, Filesize, HostDescriptor,
-    HostDirectoryEntryStream, MetadataHashValue, NewTimestamp, OpenFlags, PathFlags,
+    self, DescriptorType, DirectoryEntry, ErrorCode, HostDescriptor, HostDirectoryEntryStream, PathFlags,
 };
-use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult, ReaddirIterator};
+use wasmtime_wasi::p2::{FsError, FsResult, ReaddirIterator};
 use wasmtime_wasi::{FsPerms, OpenMode};
 
 use crate::capability::{EntryGrant, Grant, Scope};
@@ -185,198 +187,6 @@ impl types::Host for View<'_> {
 
     fn filesystem_error_code(&mut self, error: Resource<wasmtime::Error>) -> wasmtime::Result<Option<ErrorCode>> {
         types::Host::filesystem_error_code(&mut self.inner, error)
-    }
-}
-
-impl HostDescriptor for View<'_> {
-    // What takes a name.
-
-    async fn open_at(
-        &mut self,
-        fd: Resource<Descriptor>,
-        follow: PathFlags,
-        path: String,
-        open: OpenFlags,
-        flags: DescriptorFlags,
-    ) -> FsResult<Resource<Descriptor>> {
-        match self.place(&fd, path)? {
-            Place::Plain(fd, path) => {
-                self.check_type(&fd, follow, &path).await?;
-                self.inner.open_at(fd, follow, path, open, flags).await
-            }
-            Place::Entry(fd, path) => {
-                self.check_type(&fd, PathFlags::empty(), &path).await?;
-                self.inner.open_at(fd, PathFlags::empty(), path, open, flags).await
-            }
-            Place::Itself(index) => {
-                let opened = self.inner.open_at(fd, PathFlags::empty(), ".".into(), open, flags).await?;
-                self.granted.restricted.insert(opened.rep(), index);
-                Ok(opened)
-            }
-        }
-    }
-
-    async fn stat_at(&mut self, fd: Resource<Descriptor>, follow: PathFlags, path: String) -> FsResult<DescriptorStat> {
-        match self.place(&fd, path)? {
-            Place::Plain(fd, path) => self.inner.stat_at(fd, follow, path).await,
-            Place::Entry(fd, path) => self.inner.stat_at(fd, PathFlags::empty(), path).await,
-            Place::Itself(_) => self.inner.stat(fd).await,
-        }
-    }
-
-    async fn metadata_hash_at(
-        &mut self,
-        fd: Resource<Descriptor>,
-        follow: PathFlags,
-        path: String,
-    ) -> FsResult<MetadataHashValue> {
-        match self.place(&fd, path)? {
-            Place::Plain(fd, path) => self.inner.metadata_hash_at(fd, follow, path).await,
-            Place::Entry(fd, path) => self.inner.metadata_hash_at(fd, PathFlags::empty(), path).await,
-            Place::Itself(_) => self.inner.metadata_hash(fd).await,
-        }
-    }
-
-    async fn set_times_at(
-        &mut self,
-        fd: Resource<Descriptor>,
-        follow: PathFlags,
-        path: String,
-        accessed: NewTimestamp,
-        modified: NewTimestamp,
-    ) -> FsResult<()> {
-        match self.place(&fd, path)? {
-            Place::Plain(fd, path) => self.inner.set_times_at(fd, follow, path, accessed, modified).await,
-            Place::Entry(fd, path) => self.inner.set_times_at(fd, PathFlags::empty(), path, accessed, modified).await,
-            Place::Itself(_) => refused(),
-        }
-    }
-
-    async fn create_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
-        let (fd, path) = self.place_of_entry(&fd, path)?;
-        self.inner.create_directory_at(fd, path).await
-    }
-
-    async fn remove_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
-        let (fd, path) = self.place_of_entry(&fd, path)?;
-        self.inner.remove_directory_at(fd, path).await
-    }
-
-    async fn unlink_file_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
-        let (fd, path) = self.place_of_entry(&fd, path)?;
-        self.inner.unlink_file_at(fd, path).await
-    }
-
-    async fn readlink_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<String> {
-        let (fd, path) = self.place_of_entry(&fd, path)?;
-        self.inner.readlink_at(fd, path).await
-    }
-
-    async fn rename_at(
-        &mut self,
-        fd: Resource<Descriptor>,
-        old: String,
-        new_fd: Resource<Descriptor>,
-        new: String,
-    ) -> FsResult<()> {
-        self.whole(&fd)?;
-        self.whole(&new_fd)?;
-        self.inner.rename_at(fd, old, new_fd, new).await
-    }
-
-    async fn link_at(
-        &mut self,
-        _: Resource<Descriptor>,
-        _: PathFlags,
-        _: String,
-        _: Resource<Descriptor>,
-        _: String,
-    ) -> FsResult<()> {
-        refused()
-    }
-
-    async fn symlink_at(&mut self, _: Resource<Descriptor>, _: String, _: String) -> FsResult<()> {
-        refused()
-    }
-
-    // What works on a directory as a whole.
-
-    async fn read_directory(&mut self, fd: Resource<Descriptor>) -> FsResult<Resource<ReaddirIterator>> {
-        self.whole(&fd)?;
-        self.inner.read_directory(fd).await
-    }
-
-    async fn set_times(
-        &mut self,
-        fd: Resource<Descriptor>,
-        accessed: NewTimestamp,
-        modified: NewTimestamp,
-    ) -> FsResult<()> {
-        self.whole(&fd)?;
-        self.inner.set_times(fd, accessed, modified).await
-    }
-
-    fn drop(&mut self, fd: Resource<Descriptor>) -> wasmtime::Result<()> {
-        self.granted.restricted.remove(&fd.rep());
-        HostDescriptor::drop(&mut self.inner, fd)
-    }
-
-    // What works on an open file, or changes nothing.
-
-    fn read_via_stream(&mut self, fd: Resource<Descriptor>, at: Filesize) -> FsResult<Resource<DynInputStream>> {
-        self.inner.read_via_stream(fd, at)
-    }
-
-    fn write_via_stream(&mut self, fd: Resource<Descriptor>, at: Filesize) -> FsResult<Resource<DynOutputStream>> {
-        self.inner.write_via_stream(fd, at)
-    }
-
-    fn append_via_stream(&mut self, fd: Resource<Descriptor>) -> FsResult<Resource<DynOutputStream>> {
-        self.inner.append_via_stream(fd)
-    }
-
-    async fn advise(&mut self, fd: Resource<Descriptor>, at: Filesize, len: Filesize, advice: Advice) -> FsResult<()> {
-        self.inner.advise(fd, at, len, advice).await
-    }
-
-    async fn sync_data(&mut self, fd: Resource<Descriptor>) -> FsResult<()> {
-        self.inner.sync_data(fd).await
-    }
-
-    async fn sync(&mut self, fd: Resource<Descriptor>) -> FsResult<()> {
-        self.inner.sync(fd).await
-    }
-
-    async fn get_flags(&mut self, fd: Resource<Descriptor>) -> FsResult<DescriptorFlags> {
-        self.inner.get_flags(fd).await
-    }
-
-    async fn get_type(&mut self, fd: Resource<Descriptor>) -> FsResult<DescriptorType> {
-        self.inner.get_type(fd).await
-    }
-
-    async fn set_size(&mut self, fd: Resource<Descriptor>, size: Filesize) -> FsResult<()> {
-        self.inner.set_size(fd, size).await
-    }
-
-    async fn read(&mut self, fd: Resource<Descriptor>, len: Filesize, at: Filesize) -> FsResult<(Vec<u8>, bool)> {
-        self.inner.read(fd, len, at).await
-    }
-
-    async fn write(&mut self, fd: Resource<Descriptor>, bytes: Vec<u8>, at: Filesize) -> FsResult<Filesize> {
-        self.inner.write(fd, bytes, at).await
-    }
-
-    async fn stat(&mut self, fd: Resource<Descriptor>) -> FsResult<DescriptorStat> {
-        self.inner.stat(fd).await
-    }
-
-    async fn is_same_object(&mut self, a: Resource<Descriptor>, b: Resource<Descriptor>) -> wasmtime::Result<bool> {
-        self.inner.is_same_object(a, b).await
-    }
-
-    async fn metadata_hash(&mut self, fd: Resource<Descriptor>) -> FsResult<MetadataHashValue> {
-        self.inner.metadata_hash(fd).await
     }
 }
 
