@@ -1,6 +1,7 @@
 //! What a connector says of itself: its name, and the configuration keys it understands.
 
-/// What a plugin does.
+/// What a plugin does. Natively nothing asks: the exports say it.
+#[cfg(target_family = "wasm")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Reads from an outside system.

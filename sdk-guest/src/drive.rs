@@ -59,6 +59,8 @@ pub(crate) fn poll<T: Source>(task: &mut T, limits: Limits) -> Result<(Batch, Ne
     Ok((batch.finish()?, next))
 }
 
+/// Only the exports call it.
+#[cfg(target_family = "wasm")]
 pub(crate) fn destroyed_source<T: Source>(context: &Context, config: ConfigMap) {
     match read(&T::describe(), config) {
         Ok(config) => T::destroyed(context, config),
@@ -66,6 +68,8 @@ pub(crate) fn destroyed_source<T: Source>(context: &Context, config: ConfigMap) 
     }
 }
 
+/// Only the exports call it.
+#[cfg(target_family = "wasm")]
 pub(crate) fn destroyed_sink<T: Sink>(context: &Context, config: ConfigMap) {
     match read(&T::describe(), config) {
         Ok(config) => T::destroyed(context, config),

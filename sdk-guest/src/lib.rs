@@ -86,8 +86,10 @@
 //! [`testkit`] runs a connector natively, in a unit test. [`mod@file`] is for files.
 
 // The generated code of the export macros names this crate from outside.
+#[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub use wharf_bindings_sink as bindings_sink;
+#[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub use wharf_bindings_source as bindings_source;
 
@@ -103,6 +105,7 @@ mod descriptor;
 mod drive;
 mod failure;
 pub mod file;
+#[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod glue;
 mod host;

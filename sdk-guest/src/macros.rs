@@ -3,29 +3,30 @@
 /// Exports a type that implements [`Source`](crate::Source) as a component. Once in a crate, whose `crate-type` is
 /// `["cdylib"]`, and for unit tests `["cdylib", "rlib"]`.
 ///
-/// Natively it does nothing, so that unit tests link.
+/// Natively it exports nothing, so that unit tests link.
 #[macro_export]
 macro_rules! export_source {
     ($task:ty) => {
-        $crate::__export!($task, SourceSlot, SourceComponent, bindings_source);
+        $crate::__export!($task, Source, SourceSlot, SourceComponent, bindings_source);
     };
 }
 
 /// Exports a type that implements [`Sink`](crate::Sink) as a component. Once in a crate, whose `crate-type` is
 /// `["cdylib"]`, and for unit tests `["cdylib", "rlib"]`.
 ///
-/// Natively it does nothing, so that unit tests link.
+/// Natively it exports nothing, so that unit tests link.
 #[macro_export]
 macro_rules! export_sink {
     ($task:ty) => {
-        $crate::__export!($task, SinkSlot, SinkComponent, bindings_sink);
+        $crate::__export!($task, Sink, SinkSlot, SinkComponent, bindings_sink);
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export {
-    ($task:ty, $slot:ident, $component:ident, $bindings:ident) => {
+    ($task:ty, $part:ident, $slot:ident, $component:ident, $bindings:ident) => {
+        #[cfg(target_family = "wasm")]
         const _: () = {
             ::std::thread_local! {
                 static TASK: ::std::cell::RefCell<::std::option::Option<$task>> =
@@ -44,12 +45,14 @@ macro_rules! __export {
 
             type Component = $crate::glue::$component<Slot>;
 
-            #[cfg(target_family = "wasm")]
     $crate::$bindings::export!(Component with_types_in $crate::$bindings);
+        };
 
-            // Natively nothing else names the component.
-            #[cfg(not(target_family = "wasm"))]
-            const _: ::std::marker::PhantomData<Component> = ::std::marker::PhantomData;
+        // Natively there is nothing to export; that the type will do is still checked.
+        #[cfg(not(target_family = "wasm"))]
+        const _: () = {
+            const fn will_do<T: $crate::$part>() {}
+            will_do::<$task>()
         };
     };
 }

@@ -1,10 +1,12 @@
-//! The project's automation: `cargo xtask plugins | fixtures | demo | test`.
+//! The project's automation: `cargo xtask plugins | fixtures | demo | bench | chaos | test`.
 //!
 //! Everything that a newcomer or a CI machine does with this repository goes through here, so that both do the same:
 //!
 //! - [`guests`] builds what runs as WebAssembly: the plugins that ship with Wharf, the examples and the test fixtures;
 //! - [`demo`] moves a real text through a source, the embedded log and a sink, kills the worker on the way and proves
 //!   that nothing was lost;
+//! - [`chaos`] kills workers under load for as long as one likes;
+//! - [`bench`] measures what Wharf promises, on this machine;
 //! - [`test`] runs every check there is and ends with one line of figures.
 //!
 //! It is built in release like all the rest, so that nothing is compiled twice, and it depends on little, so that it
@@ -12,6 +14,8 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command line tool is for")]
 
+mod bench;
+mod chaos;
 mod demo;
 mod guests;
 mod process;
@@ -51,6 +55,39 @@ enum Command {
         #[arg(long)]
         keep: bool,
     },
+    /// Kills workers at random moments and at named points, under random settings, while rows move
+    Chaos {
+        /// How long
+        #[arg(long, default_value_t = 1)]
+        minutes: u64,
+        /// So many rounds, however long they take
+        #[arg(long, conflicts_with = "minutes")]
+        rounds: Option<u64>,
+        /// The seed of the first round; the next has the next number
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Takes what was built before
+        #[arg(long)]
+        no_build: bool,
+    },
+    /// Measures every figure that Wharf promises, and says which are met
+    Bench {
+        /// Small sizes, for CI: under two minutes
+        #[arg(long)]
+        quick: bool,
+        /// Measures what was built before
+        #[arg(long)]
+        no_build: bool,
+        /// This part alone; may be given more than once
+        #[arg(long, value_name = "PART")]
+        only: Vec<bench::Part>,
+        /// Where the figures go; bench.json in the target directory if not given
+        #[arg(long, value_name = "PATH")]
+        json: Option<PathBuf>,
+        /// A page that takes the table between its markers, such as docs/PERFORMANCE.md
+        #[arg(long, value_name = "PATH")]
+        markdown: Option<PathBuf>,
+    },
     /// Runs every check: format, lints, unit, integration and doc tests, licences
     Test {
         /// Leaves out format, lints and licences
@@ -64,6 +101,12 @@ fn main() -> ExitCode {
         Command::Plugins => guests::plugins(&workspace),
         Command::Fixtures => guests::fixtures(&workspace),
         Command::Demo { path, size_mb, keep } => demo::run(&workspace, &demo::Options { path, size_mb, keep }),
+        Command::Chaos { minutes, rounds, seed, no_build } => {
+            chaos::run(&workspace, &chaos::Options { minutes, rounds, seed, no_build })
+        }
+        Command::Bench { quick, no_build, only, json, markdown } => {
+            bench::run(&workspace, &bench::Options { quick, no_build, only, json, markdown })
+        }
         Command::Test { fast } => test::run(&workspace, fast),
     });
     match done {

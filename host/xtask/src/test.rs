@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::workspace::Workspace;
-use crate::{guests, process};
+use crate::{chaos, guests, process};
 
 /// What the tests' own last lines say, added up.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,7 @@ fn steps(workspace: &Workspace, fast: bool, tally: &mut Tally) -> Result<()> {
     step("plugins", || guests::plugins(workspace))?;
     step("fixtures", || guests::fixtures(workspace))?;
     step("the wharf binary", || process::run(host().args(["build", "--release", "-p", "wharf"])))?;
+    step("the worker for chaos", || chaos::build_worker(workspace))?;
     step("tests of the guests", || tests(guest().args(TEST), tally))?;
     step("tests of the host", || tests(host().args(TEST), tally))
 }

@@ -1,4 +1,4 @@
-//! A worker that the demo starts, kills and starts again.
+//! A worker that the demo and the bench start, kill and start again.
 
 use std::fs::OpenOptions;
 use std::net::TcpListener;
@@ -44,6 +44,11 @@ pub(crate) struct Worker {
 impl Worker {
     /// Starts a worker and waits until it says that it is ready.
     pub(crate) fn start(setup: &Setup) -> Result<Self> {
+        Self::start_asking(setup, Duration::from_millis(10))
+    }
+
+    /// Starts a worker and asks it again and again, with such pauses, whether it is ready.
+    pub(crate) fn start_asking(setup: &Setup, pause: Duration) -> Result<Self> {
         let log = setup.log();
         let log = OpenOptions::new().create(true).append(true).open(&log).with_context(|| format!("open {log:?}"))?;
         let mut command = Command::new(&setup.binary);
@@ -53,11 +58,11 @@ impl Worker {
         command.arg("--plugins-dir").arg(&setup.plugins).args(["--listen", &setup.listen]);
         let child = command.spawn().with_context(|| format!("start {}", setup.binary.display()))?;
         let mut worker = Self { child, rest: Rest::new(&setup.listen) };
-        worker.wait_until_ready(&setup.log())?;
+        worker.wait_until_ready(&setup.log(), pause)?;
         Ok(worker)
     }
 
-    fn wait_until_ready(&mut self, log: &Path) -> Result<()> {
+    fn wait_until_ready(&mut self, log: &Path, pause: Duration) -> Result<()> {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             if matches!(self.rest.get("/health"), Ok((200, _))) {
@@ -69,13 +74,18 @@ impl Worker {
             if Instant::now() > deadline {
                 bail!("the worker is not ready after 60 seconds; it said:\n{}", said(log));
             }
-            thread::sleep(Duration::from_millis(10));
+            thread::sleep(pause);
         }
     }
 
     /// Whether it is still there.
     pub(crate) fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Its largest resident set so far, in bytes, where the system tells.

@@ -104,7 +104,7 @@ fn failure(file: &str, error: &io::Error) -> Failure {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             Failure::config("file", format!("the directory of {file} does not exist: create it, or name another"))
         }
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+        io::ErrorKind::PermissionDenied => {
             Failure::config("file", format!("{file} may not be written ({error}): grant the worker write access"))
         }
         _ => Failure::retry(format!("cannot write {file}: {error}")),

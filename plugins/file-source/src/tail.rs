@@ -8,7 +8,7 @@ use wharf_sdk::{BatchBuilder, Failure};
 
 use crate::lines::{Cut, Lines};
 
-/// Bytes asked for at once. The host gives 64 KiB at most; asking for more costs nothing.
+/// Bytes asked for at once: many enough to make the call cheap, few enough to stay in a processor's cache.
 const BLOCK: usize = 256 * 1024;
 
 /// How long a replaced file must be quiet before the new one is read: whoever writes the old one may take a while to

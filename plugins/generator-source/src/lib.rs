@@ -24,6 +24,7 @@ pub struct Config {
     count: u64,
     #[serde(rename = "key.space")]
     key_space: u64,
+    headers: u32,
     seed: u64,
 }
 
@@ -63,6 +64,11 @@ impl Source for Generator {
             .key(ConfigKey::long("count").default_value(0).doc("How many rows in all; 0: no end."))
             .key(ConfigKey::long("key.space").default_value(0).doc("How many different keys; 0: rows without a key."))
             .key(
+                ConfigKey::int("headers")
+                    .default_value(0)
+                    .doc("How many headers each row has: h0, h1, … with the row's number as their value."),
+            )
+            .key(
                 ConfigKey::long("seed")
                     .default_value(0)
                     .importance(Importance::Low)
@@ -79,6 +85,10 @@ impl Source for Generator {
             let message = format!("write a number of bytes up to {}", rows::MAX_SIZE);
             problems.push(Problem { key: "size".into(), message });
         }
+        if config.headers > rows::MAX_HEADERS {
+            let message = format!("write a number up to {}", rows::MAX_HEADERS);
+            problems.push(Problem { key: "headers".into(), message });
+        }
         problems
     }
 
@@ -94,7 +104,7 @@ impl Source for Generator {
             topic: config.topic,
             task: context.task,
             tasks: context.tasks.max(1),
-            rows: Rows::new(config.size as usize, config.key_space, config.seed),
+            rows: Rows::new(config.size as usize, config.key_space, config.headers, config.seed),
             // A rate is shared as a fraction: with more tasks than rows a second each still has its turn.
             pace: (config.rows_per_second > 0).then(|| Pace::new(config.rows_per_second as f64 / tasks as f64)),
             sequence: at.map_or(0, |at| at.sequence),

@@ -5,6 +5,9 @@ use wharf_sdk::BatchBuilder;
 /// The largest value: a row must fit the worker's bound on what one call may bring.
 pub(crate) const MAX_SIZE: u32 = 16 * 1024 * 1024;
 
+/// The most headers that a row may have.
+pub(crate) const MAX_HEADERS: u32 = 100;
+
 /// How much filling there is at least, so that neighbouring rows differ.
 const SPAN: usize = 64 * 1024;
 
@@ -15,18 +18,24 @@ pub(crate) struct Rows {
     key_space: u64,
     seed: u64,
     filling: Vec<u8>,
+    /// Their names.
+    headers: Vec<String>,
 }
 
 impl Rows {
-    pub(crate) fn new(size: usize, key_space: u64, seed: u64) -> Self {
+    pub(crate) fn new(size: usize, key_space: u64, headers: u32, seed: u64) -> Self {
         let mut state = seed;
         let letter = |_| b"abcdefghijklmnopqrstuvwxyz012345".get((next(&mut state) >> 59) as usize).copied();
-        Self { size, key_space, seed, filling: (0..SPAN + size).filter_map(letter).collect() }
+        // Sized at once: what a growing vector leaves behind would stay in the memory of each idle task.
+        let mut filling = Vec::with_capacity(SPAN + size);
+        filling.extend((0..SPAN + size).filter_map(letter));
+        let headers = (0..headers).map(|number| format!("h{number}")).collect();
+        Self { size, key_space, seed, filling, headers }
     }
 
-    /// How large a row may become, its key included.
+    /// How large a row may become, its key and headers included.
     pub(crate) fn size(&self) -> usize {
-        self.size.max(20) + if self.key_space > 0 { 20 } else { 0 }
+        self.size.max(20) + if self.key_space > 0 { 20 } else { 0 } + 20 * self.headers.len()
     }
 
     /// Adds the row with this number. Equal numbers make equal rows.
@@ -38,8 +47,11 @@ impl Rows {
         let begin = random as usize % SPAN;
         let room = self.size.saturating_sub(digits.len() + 1);
         let filling = self.filling.get(begin..begin + room).unwrap_or_default();
-        let row =
+        let mut row =
             if self.size > digits.len() { batch.push_parts(&[digits, b" ", filling]) } else { batch.push(digits) };
+        for name in &self.headers {
+            row = row.header(name, digits);
+        }
         if let Some(key) = random.checked_rem(self.key_space) {
             let mut digits = [0; 20];
             row.key(decimal(key, &mut digits));

@@ -85,6 +85,15 @@ fn with_a_rate_a_poll_that_may_not_wait_finds_nothing_due() {
 }
 
 #[test]
+fn headers_hold_the_number_of_their_row() {
+    let mut kit = kit(&[("count", "3"), ("headers", "2")]);
+    kit.start().unwrap();
+    let batch = kit.poll().unwrap().batch;
+    assert_eq!((batch.headers.row_ends, batch.headers.names), (vec![2, 4, 6], vec!["h0".to_owned(), "h1".to_owned()]));
+    assert_eq!(batch.headers.cells.data, b"001122");
+}
+
+#[test]
 fn a_size_that_is_too_large_is_named() {
     let problems = kit(&[("size", "99999999")]).validate();
     assert_eq!(problems[0].key, "size");

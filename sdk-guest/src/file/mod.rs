@@ -52,8 +52,8 @@ impl File {
         Ok(Self(file))
     }
 
-    /// Reads up to `max` bytes at `offset`: fewer where the host gives fewer at once (64 KiB) or the file ends, none
-    /// only at the end.
+    /// Reads up to `max` bytes at `offset`: fewer where the host gives fewer at once (1 MiB at most, and what its
+    /// cache holds rather than what must be waited for) or the file ends, none only at the end.
     ///
     /// # Errors
     /// When the host cannot read.

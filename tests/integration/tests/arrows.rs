@@ -32,9 +32,15 @@ const KNOWS: &[(&str, &[&str])] = &[
             "wharf-store",
         ],
     ),
+    // It measures the parts in one process, and the binary from outside.
+    (
+        "wharf-bench",
+        &["wharf", "wharf-core", "wharf-drivers", "wharf-runtime", "wharf-sandbox", "wharf-store"],
+    ),
     // They drive the built binary from outside.
     ("xtask", &[]),
     ("wharf-integration", &[]),
+    ("wharf-chaos-tests", &["wharf-faults", "wharf-integration"]),
 ];
 
 /// Dependencies with an owner: who may name them in its manifest. Whoever is listed does.
@@ -45,7 +51,7 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     ("sled", &["wharf-store"]),
     ("axum", &["wharf-api", "wharf"]),
     ("tower-http", &["wharf-api"]),
-    ("clap", &["wharf", "xtask"]),
+    ("clap", &["wharf", "wharf-bench", "xtask"]),
 ];
 
 /// Dependencies that a crate must not have even through others.
@@ -59,6 +65,7 @@ const NEVER_REACHES: &[(&str, &[&str])] = &[
     ("wharf-api", &["wasmtime", "wasmtime-wasi", "cap-std"]),
     ("xtask", &["wasmtime", "sled", "axum", "tokio"]),
     ("wharf-integration", &["wasmtime", "sled", "axum", "tokio"]),
+    ("wharf-chaos-tests", &["wasmtime", "sled", "axum", "tokio"]),
 ];
 
 /// What does input and output, or is an engine of its own.
@@ -112,7 +119,7 @@ fn only_the_sandbox_and_the_binary_reach_wasmtime() {
     let graph = Graph::load();
     let reaching: Vec<&str> =
         graph.members.iter().map(String::as_str).filter(|name| graph.reach(name).contains_key("wasmtime")).collect();
-    assert_eq!(reaching, ["wharf", "wharf-sandbox"]);
+    assert_eq!(reaching, ["wharf", "wharf-bench", "wharf-sandbox"]);
 }
 
 /// The resolved graph, by crate name: no name that matters here stands for two crates.
