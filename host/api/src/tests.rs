@@ -1,5 +1,7 @@
 //! Routes over a real worker with a real queue and store, and no plugins.
 
+mod paths;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

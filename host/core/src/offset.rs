@@ -47,3 +47,50 @@ pub fn canonical(text: &str) -> Option<String> {
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
     serde_json::to_string(&object).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 12, 4, |inner| {
+            let object = btree_map(any::<String>(), inner.clone(), 0..4);
+            prop_oneof![vec(inner, 0..4).prop_map(Value::from), object.prop_map(Value::from_iter),]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn equal_objects_have_one_text_however_they_are_spelled(entries in btree_map(any::<String>(), value(), 0..5)) {
+            // Turned round and spread out.
+            let spelled = entries.iter().rev().map(|(key, value)| {
+                format!("\n {} :\t{}", serde_json::json!(key), serde_json::to_string_pretty(value).unwrap())
+            });
+            let spelled = format!(" {{{}}} ", spelled.collect::<Vec<_>>().join(" ,"));
+            let plain = serde_json::to_string(&Value::from_iter(entries)).unwrap();
+            let text = canonical(&spelled);
+            prop_assert_eq!(&text, &canonical(&plain));
+            prop_assert_eq!(canonical(text.as_deref().unwrap()), text.clone());
+            let again: Value = serde_json::from_str(&text.unwrap()).unwrap();
+            prop_assert_eq!(again, serde_json::from_str::<Value>(&plain).unwrap());
+        }
+
+        #[test]
+        fn what_is_no_object_has_no_canonical_text(value in value(), garbage in any::<String>()) {
+            prop_assert_eq!(canonical(&value.to_string()).is_some(), value.is_object());
+            let is_object = serde_json::from_str::<Value>(&garbage).is_ok_and(|value| value.is_object());
+            prop_assert_eq!(canonical(&garbage).is_some(), is_object);
+        }
+    }
+}

@@ -1,28 +1,43 @@
 //! Where the things under test are.
+//!
+//! Beside the test, as cargo built them. A run that takes long uses copies, so that nobody's build changes them meanwhile:
+//! `WHARF_TEST_ARTIFACTS` names the folder that holds the binaries and the plugins then.
 
 use std::path::PathBuf;
 use std::{env, fs};
 
-/// `<target>/<profile>`: the test runs from its folder `deps`.
+use crate::Binary;
+
+/// `<target>/<profile>`: a test runs from its folder `deps`, another program from the folder itself.
 fn profile_dir() -> PathBuf {
     let exe = env::current_exe().unwrap_or_else(|error| panic!("find this test's own file: {error}"));
-    let dir = exe.ancestors().nth(2).unwrap_or_else(|| panic!("{} is not in a target directory", exe.display()));
-    dir.to_owned()
+    let mut dirs = exe.ancestors().skip(1);
+    let dir = dirs.find(|dir| !dir.ends_with("deps"));
+    dir.unwrap_or_else(|| panic!("{} is not in a target directory", exe.display())).to_owned()
 }
 
-/// The `wharf` binary.
-pub(crate) fn binary() -> PathBuf {
-    let binary = profile_dir().join("wharf");
-    assert!(
-        binary.is_file(),
-        "{} is missing: run `cargo xtask test`, or build it with `cargo build --release -p wharf`",
-        binary.display()
-    );
+/// The folder with copies, where one was named.
+fn copies() -> Option<PathBuf> {
+    env::var_os("WHARF_TEST_ARTIFACTS").map(PathBuf::from)
+}
+
+/// A binary of the worker.
+pub(crate) fn binary(which: Binary) -> PathBuf {
+    let (name, build) = match which {
+        Binary::Wharf => ("wharf", "cargo build --release -p wharf"),
+        Binary::Chaos => ("wharf-chaos", "cargo build --release -p wharf --features failpoints --bin wharf-chaos"),
+    };
+    let binary = copies().unwrap_or_else(profile_dir).join(name);
+    assert!(binary.is_file(), "{} is missing: run `cargo xtask test`, or build it with `{build}`", binary.display());
     binary
 }
 
 /// The component of a first-party plugin or of a fixture.
 pub(crate) fn component(name: &str) -> PathBuf {
+    if let Some(copy) = copies().map(|dir| dir.join(format!("{name}.wasm"))) {
+        assert!(copy.is_file(), "{} is missing in WHARF_TEST_ARTIFACTS", copy.display());
+        return copy;
+    }
     let root = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from);
     let dist = root.join("../../plugins/dist").join(format!("{name}.wasm"));
     if dist.is_file() {

@@ -4,7 +4,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::artifacts;
+use crate::{Binary, artifacts};
 
 /// How a command ended and what it said.
 #[derive(Debug)]
@@ -46,14 +46,14 @@ impl Said {
     }
 }
 
-/// `wharf` with a clean environment: what the machine's says must not reach a test.
-pub(crate) fn wharf() -> Command {
-    let mut command = Command::new(artifacts::binary());
+/// A binary with a clean environment: what the machine's says must not reach a test.
+pub(crate) fn wharf(which: Binary) -> Command {
+    let mut command = Command::new(artifacts::binary(which));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("WHARF_") {
             command.env_remove(name);
         }
     }
-    command.env_remove("RUST_LOG").env_remove("http_proxy").env_remove("HTTP_PROXY");
+    command.env_remove("FAILPOINTS").env_remove("RUST_LOG").env_remove("http_proxy").env_remove("HTTP_PROXY");
     command
 }

@@ -4,16 +4,15 @@
 //! at it from outside: through its REST API, its command line and its files.
 //!
 //! ```no_run
-//! use wharf_integration::{Worker, write};
+//! use wharf_integration::{Worker, append};
 //! let worker = Worker::start();
-//! let (input, output) = (worker.path("in.txt"), worker.path("out.txt"));
-//! write(&input, "one\ntwo\n");
-//! worker.create_source("from", &input, "lines");
-//! worker.create_sink("to", &output, "lines");
-//! worker.wait_for_text(&output, "one\ntwo\n");
+//! let (input, output) = worker.copies("one\ntwo\n");
+//! append(&input, "three\n");
+//! worker.wait_for_text(&output, "one\ntwo\nthree\n");
 //! ```
 //!
 //! - [`Worker`] and [`Setup`]: a worker's life, also its violent end;
+//! - [`Binary`]: `wharf` as it is released, or with the points where a chaos test kills it;
 //! - [`Rest`]: requests and answers;
 //! - [`wait_until`]: the only way to wait: for something to become true, never for time to pass;
 //! - [`lines`]: numbered lines, so that loss, doubling, disorder and tearing can be told apart.
@@ -28,13 +27,16 @@ mod artifacts;
 mod cli;
 mod files;
 pub mod lines;
+mod opening;
 mod ports;
 mod rest;
+mod setup;
 mod wait;
 mod worker;
 
 pub use cli::Said;
 pub use files::{append, read, write};
 pub use rest::{Answer, Rest};
+pub use setup::{Binary, Setup};
 pub use wait::{DEADLINE, wait_until};
-pub use worker::{Setup, Worker};
+pub use worker::Worker;

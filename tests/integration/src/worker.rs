@@ -1,6 +1,6 @@
 //! A real worker in a directory of its own.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -9,68 +9,21 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::cli::{self, Said};
-use crate::{Rest, artifacts, ports, read, wait_until};
-
-/// How a worker is to be started.
-#[derive(Debug, Default)]
-pub struct Setup {
-    config: String,
-    plugins: Vec<String>,
-}
-
-impl Setup {
-    /// With the plugins `file-source` and `file-sink`.
-    pub fn new() -> Self {
-        Self::bare().plugin("file-source").plugin("file-sink")
-    }
-
-    /// Without any plugin.
-    pub fn bare() -> Self {
-        Self::default()
-    }
-
-    /// Another first-party plugin or fixture.
-    #[must_use]
-    pub fn plugin(mut self, name: &str) -> Self {
-        self.plugins.push(name.to_owned());
-        self
-    }
-
-    /// The text of `wharf.toml`; `{files}` in it stands for the folder of [`Worker::path`].
-    #[must_use]
-    pub fn config(mut self, toml: &str) -> Self {
-        toml.clone_into(&mut self.config);
-        self
-    }
-
-    /// Starts the worker and waits until it is ready.
-    #[track_caller]
-    pub fn start(self) -> Worker {
-        let dir = TempDir::with_prefix("wharf-test-").unwrap_or_else(|error| panic!("make a directory: {error}"));
-        let listen = Worker::free_address();
-        let rest = Rest::new(&format!("http://{listen}"));
-        let mut worker = Worker { dir, listen, rest, child: None };
-        for folder in [worker.files(), worker.plugins_dir()] {
-            fs::create_dir(&folder).unwrap_or_else(|error| panic!("create {}: {error}", folder.display()));
-        }
-        for name in &self.plugins {
-            worker.install(name);
-        }
-        let config = self.config.replace("{files}", &worker.files().to_string_lossy());
-        crate::write(&worker.config_path(), config);
-        worker.start_again();
-        worker
-    }
-}
+use crate::{Binary, Rest, Setup, artifacts, ports, read, wait_until};
 
 /// A running worker, or one that was ended and can be started again. It is killed with this value, and a failed test
-/// shows what it said.
+/// shows what it said. Its files go too, unless the test failed and `WHARF_TEST_KEEP` is set.
 #[derive(Debug)]
 pub struct Worker {
-    dir: TempDir,
-    listen: String,
-    rest: Rest,
-    child: Option<Child>,
+    pub(crate) dir: TempDir,
+    pub(crate) data: PathBuf,
+    pub(crate) binary: Binary,
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) listen: String,
+    pub(crate) rest: Rest,
+    pub(crate) child: Option<Child>,
+    /// How long its log was when it was started last.
+    pub(crate) said: usize,
 }
 
 impl Worker {
@@ -95,13 +48,13 @@ impl Worker {
         self.files().join(name)
     }
 
-    fn files(&self) -> PathBuf {
+    pub(crate) fn files(&self) -> PathBuf {
         self.dir.path().join("files")
     }
 
     /// Its data directory.
     pub fn data_dir(&self) -> PathBuf {
-        self.dir.path().join("data")
+        self.data.clone()
     }
 
     /// Its plugins directory.
@@ -109,7 +62,7 @@ impl Worker {
         self.dir.path().join("plugins")
     }
 
-    fn config_path(&self) -> PathBuf {
+    pub(crate) fn config_path(&self) -> PathBuf {
         self.dir.path().join("wharf.toml")
     }
 
@@ -122,6 +75,27 @@ impl Worker {
         String::from_utf8_lossy(&read(&self.log_path())).into_owned()
     }
 
+    /// What it has said since it was started last.
+    pub fn log_since_start(&self) -> String {
+        String::from_utf8_lossy(read(&self.log_path()).get(self.said..).unwrap_or_default()).into_owned()
+    }
+
+    /// Sets an environment variable from the next start on.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        self.unset_env(name);
+        self.env.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Takes an environment variable away from the next start on.
+    pub fn unset_env(&mut self, name: &str) {
+        self.env.retain(|(known, _)| known != name);
+    }
+
+    /// Replaces the text of `wharf.toml` from the next start on.
+    pub fn set_config(&self, toml: &str) {
+        crate::write(&self.config_path(), toml.replace("{files}", &self.files().to_string_lossy()));
+    }
+
     /// Puts a first-party plugin or a fixture into its plugins directory.
     pub fn install(&self, name: &str) {
         artifacts::install(name, &self.plugins_dir());
@@ -129,7 +103,8 @@ impl Worker {
 
     /// `wharf run` on this worker's directories.
     pub fn run_command(&self) -> Command {
-        let mut command = cli::wharf();
+        let mut command = cli::wharf(self.binary);
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.dir.path()).arg("run").arg("--data-dir").arg(self.data_dir());
         command.arg("--plugins-dir").arg(self.plugins_dir()).args(["--listen", &self.listen]);
         command.arg("--config").arg(self.config_path()).stdin(Stdio::null());
@@ -139,18 +114,64 @@ impl Worker {
     /// Starts it on the directories and the address that it had, and waits until it is ready.
     #[track_caller]
     pub fn start_again(&mut self) {
+        self.launch();
+        if let Some(status) = self.wait_until_ready() {
+            panic!("the worker ended while it started: {status}");
+        }
+    }
+
+    /// Starts it on the directories and the address that it had, and does not wait.
+    #[track_caller]
+    pub fn launch(&mut self) {
         assert!(self.child.is_none(), "the worker runs already");
+        self.said = read(&self.log_path()).len();
         let log = OpenOptions::new().create(true).append(true).open(self.log_path());
         let streams = log.and_then(|log: File| Ok((log.try_clone()?, log)));
         let (stdout, stderr) = streams.unwrap_or_else(|error| panic!("open the worker's log: {error}"));
         let child = self.run_command().stdout(stdout).stderr(stderr).spawn();
         self.child = Some(child.unwrap_or_else(|error| panic!("start the worker: {error}")));
+    }
+
+    /// Waits until it is ready, or has ended: then how.
+    #[track_caller]
+    pub fn wait_until_ready(&mut self) -> Option<ExitStatus> {
+        let mut ended = None;
         wait_until("the worker is ready", || {
-            if let Some(status) = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten()) {
-                panic!("the worker ended while it started: {status}");
-            }
-            self.rest.try_send("GET", "/health", None).is_ok_and(|answer| answer.status == 200)
+            ended = self.try_ended();
+            ended.is_some() || self.rest.try_send("GET", "/health", None).is_ok_and(|answer| answer.status == 200)
         });
+        ended
+    }
+
+    /// Starts a worker that must not become ready but end by itself; gives back its exit code and what it said.
+    #[track_caller]
+    pub fn refuse_to_start(&mut self) -> Said {
+        self.launch();
+        match self.wait_until_ready() {
+            Some(status) => Said { code: status.code(), stdout: Vec::new(), stderr: self.log_since_start() },
+            None => panic!("the worker is ready, and should have refused to start"),
+        }
+    }
+
+    /// How it ended, where it has done so by itself; then it can be started again.
+    pub fn try_ended(&mut self) -> Option<ExitStatus> {
+        let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
+        if ended.is_some() {
+            self.child = None;
+        }
+        ended
+    }
+
+    /// Waits until it has ended by itself, as one does that kills itself at a point of `FAILPOINTS`.
+    #[track_caller]
+    pub fn wait_for_end(&mut self) -> ExitStatus {
+        assert!(self.child.is_some(), "the worker does not run");
+        let mut ended = None;
+        wait_until("the worker has ended by itself", || {
+            ended = self.try_ended();
+            ended.is_some()
+        });
+        ended.unwrap_or_default()
     }
 
     /// An address for another worker.
@@ -194,7 +215,7 @@ impl Worker {
 
     /// `wharf` with these arguments, against this worker.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = cli::wharf();
+        let mut command = cli::wharf(self.binary);
         command.current_dir(self.dir.path()).env("WHARF_URL", self.rest.base()).args(args);
         command
     }
@@ -288,6 +309,10 @@ impl Drop for Worker {
         }
         if std::thread::panicking() {
             eprintln!("--- what the worker said:\n{}---", self.log());
+            if std::env::var_os("WHARF_TEST_KEEP").is_some() {
+                self.dir.disable_cleanup(true);
+                eprintln!("its files are kept in {}", self.dir.path().display());
+            }
         }
     }
 }

@@ -35,9 +35,7 @@ fn a_connector_is_created_by_post_on_its_own_path() {
 #[test]
 fn putting_a_configuration_creates_and_then_changes_a_connector() {
     let worker = Worker::start();
-    let (input, first, second) = (worker.path("in.txt"), worker.path("1.txt"), worker.path("2.txt"));
-    write(&input, "one\n");
-    worker.create_source("from", &input, "lines");
+    let (input, first, second) = (worker.reads("one\n"), worker.path("1.txt"), worker.path("2.txt"));
     let config = |file| json!({"connector.class": "file-sink", "file": file, "topics": "lines"});
     worker.rest().put("/connectors/to/config", &config(&first)).expect(201);
     worker.wait_for_text(&first, "one\n");
@@ -52,12 +50,8 @@ fn putting_a_configuration_creates_and_then_changes_a_connector() {
 #[test]
 fn a_paused_sink_takes_no_rows_until_it_is_resumed() {
     let worker = Worker::start();
-    let (input, paused, witness) = (worker.path("in.txt"), worker.path("paused.txt"), worker.path("witness.txt"));
-    write(&input, "one\n");
-    worker.create_source("from", &input, "lines");
-    worker.create_sink("to", &paused, "lines");
+    let ((input, paused), witness) = (worker.copies("one\n"), worker.path("witness.txt"));
     worker.create_sink("witness", &witness, "lines");
-    worker.wait_for_text(&paused, "one\n");
     worker.rest().put_empty("/connectors/to/pause").expect(202);
     worker.wait_for_state("to", "PAUSED");
     append(&input, "two\nthree\n");
@@ -92,11 +86,7 @@ fn a_paused_source_reads_nothing_until_it_is_resumed() {
 #[test]
 fn a_stopped_connector_has_no_tasks_and_keeps_its_place() {
     let worker = Worker::start();
-    let (input, output) = (worker.path("in.txt"), worker.path("out.txt"));
-    write(&input, "one\n");
-    worker.create_source("from", &input, "lines");
-    worker.create_sink("to", &output, "lines");
-    worker.wait_for_text(&output, "one\n");
+    let (input, output) = worker.copies("one\n");
     worker.rest().put_empty("/connectors/from/stop").expect(204);
     worker.wait_for_state("from", "STOPPED");
     assert_eq!(worker.rest().get("/connectors/from/tasks").json, json!([]));
@@ -123,12 +113,8 @@ fn a_connector_may_be_created_stopped() {
 #[test]
 fn restarting_a_connector_or_a_task_neither_loses_nor_doubles_a_row_of_the_source() {
     let worker = Worker::start();
-    let (input, output) = (worker.path("in.txt"), worker.path("out.txt"));
-    write(&input, "0\n");
-    worker.create_source("from", &input, "lines");
-    worker.create_sink("to", &output, "lines");
+    let (input, output) = worker.copies("0\n");
     let mut expected = b"0\n".to_vec();
-    worker.wait_for_text(&output, &expected);
     let restarts = [
         ("/connectors/from/restart", 204),
         ("/connectors/from/restart?includeTasks=true", 202),
@@ -150,9 +136,8 @@ fn restarting_a_connector_or_a_task_neither_loses_nor_doubles_a_row_of_the_sourc
 #[test]
 fn a_deleted_connector_is_gone_and_its_name_is_free() {
     let worker = Worker::start();
-    let (input, output) = (worker.path("in.txt"), worker.path("out.txt"));
-    write(&input, "one\n");
-    worker.create_source("from", &input, "lines");
+    let output = worker.path("out.txt");
+    worker.reads("one\n");
     worker.wait_for_state("from", "RUNNING");
     worker.rest().delete("/connectors/from").expect(204);
     for path in ["/connectors/from", "/connectors/from/config", "/connectors/from/tasks", "/connectors/from/status"] {
@@ -196,9 +181,7 @@ fn connectors_and_what_was_wanted_of_them_survive_the_worker() {
 #[test]
 fn a_deleted_connector_stays_deleted_when_its_worker_is_killed() {
     let mut worker = Worker::start();
-    let input = worker.path("in.txt");
-    write(&input, "one\n");
-    worker.create_source("from", &input, "lines");
+    let input = worker.reads("one\n");
     worker.create_source("other", &input, "others");
     worker.rest().delete("/connectors/from").expect(204);
     worker.kill();

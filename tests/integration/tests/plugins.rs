@@ -52,11 +52,7 @@ fn a_plugin_that_is_dropped_in_can_be_used() {
 #[test]
 fn a_broken_plugin_is_reported_and_hurts_nothing() {
     let worker = Worker::start();
-    let (input, output) = (worker.path("in.txt"), worker.path("out.txt"));
-    write(&input, "one\n");
-    worker.create_source("from", &input, "lines");
-    worker.create_sink("to", &output, "lines");
-    worker.wait_for_text(&output, "one\n");
+    let (input, output) = worker.copies("one\n");
 
     write(&worker.plugins_dir().join("text.wasm"), "this is no component");
     write(&worker.plugins_dir().join("empty.wasm"), "");
@@ -91,11 +87,7 @@ fn a_broken_plugin_does_not_keep_a_worker_from_starting() {
 #[test]
 fn a_plugin_that_is_removed_is_gone_but_its_connectors_run_on() {
     let worker = Worker::start();
-    let (input, output) = (worker.path("in.txt"), worker.path("out.txt"));
-    write(&input, "one\n");
-    worker.create_source("from", &input, "lines");
-    worker.create_sink("to", &output, "lines");
-    worker.wait_for_text(&output, "one\n");
+    let (input, output) = worker.copies("one\n");
     fs::remove_file(worker.plugins_dir().join("file-source.wasm")).unwrap();
     worker.wait_until("the plugin is gone", || !has(&worker, "file-source"));
     append(&input, "two\n");
@@ -107,11 +99,7 @@ fn a_plugin_that_is_removed_is_gone_but_its_connectors_run_on() {
 #[test]
 fn a_plugin_may_come_later_than_the_connector_that_wants_it() {
     let mut worker = Worker::start();
-    let (input, output) = (worker.path("in.txt"), worker.path("out.txt"));
-    write(&input, "one\n");
-    worker.create_source("from", &input, "lines");
-    worker.create_sink("to", &output, "lines");
-    worker.wait_for_text(&output, "one\n");
+    let (input, output) = worker.copies("one\n");
     // Ended in good order: after a kill the sink might be given its row again.
     assert!(worker.terminate().success());
     fs::remove_file(worker.plugins_dir().join("file-source.wasm")).unwrap();

@@ -255,6 +255,47 @@ proptest! {
     }
 }
 
+/// Changes one number of one list, to anything.
+fn disturb(batch: &mut Batch, list: usize, at: usize, number: u32) {
+    let lists = [
+        &mut batch.keys.ends,
+        &mut batch.keys.absent,
+        &mut batch.values.ends,
+        &mut batch.values.absent,
+        &mut batch.headers.row_ends,
+        &mut batch.headers.cells.ends,
+        &mut batch.headers.cells.absent,
+    ];
+    let list = lists.into_iter().nth(list).expect("there are seven");
+    match list.len() {
+        0 => list.push(number),
+        len => list[at % len] = number,
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_passes_the_check_shows_every_row_cell_and_header(
+        mut batch in batches(), list in 0..7_usize, at in 0..12_usize,
+        number in prop_oneof![8 => 0..14_u32, 1 => any::<u32>()],
+    ) {
+        disturb(&mut batch, list, at, number);
+        if batch.check().is_ok() {
+            let rows = plain(&batch);
+            prop_assert_eq!(rows.len(), batch.rows as usize);
+            for (column, of_row) in [(&batch.keys, 0), (&batch.values, 1)] {
+                if !column.is_missing() {
+                    let has_cell = |row: &Plain| [&row.key, &row.value][of_row].is_some();
+                    let absent = rows.iter().zip(0_u32..).filter(|(row, _)| !has_cell(row)).map(|(_, row)| row);
+                    prop_assert_eq!(absent.collect::<Vec<_>>(), column.absent.clone());
+                }
+            }
+            let headers = rows.iter().map(|row| row.headers.len()).sum::<usize>();
+            prop_assert_eq!(headers, batch.headers.name_of.len());
+        }
+    }
+}
+
 #[test]
 fn the_topic_of_a_row_is_the_batchs_then_the_default() {
     let none = Batch { rows: 1, ..Batch::default() };

@@ -7,6 +7,8 @@ mod aliases;
 mod build;
 mod keys;
 mod names;
+#[cfg(test)]
+mod properties;
 mod rules;
 mod spec;
 #[cfg(test)]

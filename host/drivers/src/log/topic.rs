@@ -1,7 +1,7 @@
 //! Topics: which there are, and their directories.
 //!
-//! A topic is there once its `topic.json` is. A directory without one is what a crash left of a creation; there can be
-//! no rows in it.
+//! A topic is there once its `topic.json` is. A directory without one, and without files in its partitions, is what a
+//! crash left of a creation.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -129,6 +129,7 @@ impl Topics {
                 .or_else(|error| if dir.is_dir() { Ok(()) } else { Err(error) })
                 .doing("create directory", &dir)?;
         }
+        wharf_faults::hit("log.topic").doing("create directory", &dir)?;
         let description = Description { version: 1, partitions, created: now() };
         let json = serde_json::to_vec(&description).unwrap_or_default();
         files::replace(&dir.join(FILE), &json)?;
@@ -160,13 +161,46 @@ pub(crate) fn described(dir: &Path) -> Result<Vec<(String, Description)>, FileEr
     let mut found = Vec::new();
     for path in files::entries(dir)? {
         let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|_| path.is_dir()) else { continue };
-        let description = std::fs::read(path.join(FILE)).ok().and_then(|json| serde_json::from_slice(&json).ok());
-        match description {
+        match description(&path)? {
             Some(description) if names::check_topic(name).is_ok() => found.push((name.to_owned(), description)),
             _ => tracing::warn!(dir = %path.display(), "ignoring a directory that is no topic"),
         }
     }
     Ok(found)
+}
+
+/// What is known of the topic in a directory; `None` where it is none, or what a crash left of its creation.
+///
+/// The partitions that are there count too: a description that was damaged or lost must not hide their rows.
+fn description(dir: &Path) -> Result<Option<Description>, FileError> {
+    let file = dir.join(FILE);
+    let json = match std::fs::read(&file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        read => Some(read.doing("read", &file)?),
+    };
+    let (mut found, mut has_files) = (0, false);
+    for path in files::entries(dir)? {
+        let number = path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()).filter(|_| path.is_dir());
+        if let Some(number) = number.filter(|number| *number < MOST_PARTITIONS) {
+            found = found.max(number + 1);
+            has_files |= !files::entries(&path)?.is_empty();
+        }
+    }
+    if json.is_none() && !has_files {
+        return Ok(None);
+    }
+    let written = json.and_then(|json| serde_json::from_slice(&json).ok());
+    let written = written.filter(|it: &Description| it.version == 1 && (1..=MOST_PARTITIONS).contains(&it.partitions));
+    if written.as_ref().is_none_or(|it| it.partitions < found) {
+        tracing::warn!(
+            file = %file.display(), partitions = found,
+            "damaged or lost: the partitions that are there are taken"
+        );
+    }
+    // Where nobody knows: long ago, before whoever reads "from now on" began to.
+    let created = written.as_ref().map_or(0, |it| it.created);
+    let partitions = written.map_or(found, |it| it.partitions.max(found));
+    Ok((partitions > 0).then_some(Description { version: 1, partitions, created }))
 }
 
 /// Milliseconds since 1970.

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod checkpoints;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod groups;
 #[cfg(test)]
 mod reading;

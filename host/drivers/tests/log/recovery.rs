@@ -43,7 +43,7 @@ fn changed(dir: &Path, index: bool, change: impl FnOnce(&mut Vec<u8>)) -> TempDi
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(cases(60))]
 
     #[test]
     fn a_log_cut_at_any_byte_keeps_all_frames_before_the_cut_and_their_checkpoints(
@@ -298,4 +298,50 @@ async fn one_directory_has_one_owner() {
     assert!(error.to_string().contains("is in use"), "{error}");
     drop(log);
     open(dir.path());
+}
+
+#[tokio::test]
+async fn a_partition_whose_segments_are_all_missing_does_not_begin_anew_over_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path());
+    put(&mut producer(&log, "s", 0).await, marked(&numbers(0..10), 10)).await.unwrap();
+    log.close().await.unwrap();
+    drop(log);
+    let segment = segments(dir.path()).remove(0);
+    let aside = segment.with_extension("aside");
+    std::fs::rename(&segment, &aside).unwrap();
+    let log = open(dir.path());
+    let error = producer(&log, "s", 0).await.send(batch(&["x"])).await.err().unwrap();
+    assert!(matches!(&error, DriverError::Fatal(text) if text.contains("all segment files in")), "{error:?}");
+    log.close().await.unwrap();
+    drop(log);
+    std::fs::rename(&aside, &segment).unwrap();
+    let log = open(dir.path());
+    assert_eq!(all_values(&log).await.unwrap(), numbers(0..10));
+    assert_eq!(position(&log, "s").await, Some(10));
+}
+
+#[tokio::test]
+async fn a_roll_that_fails_leaves_no_file_in_the_way_of_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = LogOptions { segment_bytes: 1000, ..LogOptions::default() };
+    let log = open_with(dir.path(), options.clone());
+    let mut first = producer(&log, "s", 0).await;
+    put(&mut first, marked(&numbers(0..10), 10)).await.unwrap();
+    // The name of the next segment is taken by something that cannot be opened.
+    let next = segments(dir.path())[0].with_file_name("00000000000000000010.log");
+    std::fs::create_dir(&next).unwrap();
+    let large = "x".repeat(900);
+    let error = put(&mut first, marked(&[&large], 11)).await.unwrap_err();
+    assert!(error.to_string().contains("00000000000000000010.log"), "{error}");
+    std::fs::remove_dir(&next).unwrap();
+    // Created, and then the disk failed: what is small enough for the old segment must not go there any more.
+    std::fs::write(&next, "").unwrap();
+    let mut second = producer(&log, "s", 0).await;
+    put(&mut second, marked(&["small"], 11)).await.unwrap();
+    log.close().await.unwrap();
+    drop(log);
+    let log = open_with(dir.path(), options);
+    assert_eq!(all_values(&log).await.unwrap().len(), 11);
+    assert_eq!(position(&log, "s").await, Some(11));
 }

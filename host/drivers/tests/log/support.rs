@@ -15,6 +15,13 @@ pub(crate) const LONG: Duration = Duration::from_secs(30);
 /// For polls that shall find nothing.
 pub(crate) const SHORT: Duration = Duration::from_millis(20);
 
+/// So many cases, unless PROPTEST_CASES says otherwise.
+pub(crate) fn cases(usual: u32) -> proptest::test_runner::Config {
+    let config = proptest::test_runner::Config::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { config.cases } else { usual };
+    proptest::test_runner::Config { cases, ..config }
+}
+
 pub(crate) fn open(dir: &Path) -> Arc<LogDriver> {
     open_with(dir, LogOptions::default())
 }

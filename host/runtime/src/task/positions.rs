@@ -90,6 +90,10 @@ pub(super) fn place(delivery: &Delivery, row: u32) -> Option<TopicPosition> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
     use wharf_core::{Batch, Origin};
 
     use super::*;
@@ -154,5 +158,107 @@ mod tests {
         assert_eq!(place(&delivery(), 2), Some(at(0, 12)));
         assert_eq!(place(&delivery(), 3), Some(at(1, 7)));
         assert_eq!(place(&delivery(), 5), None);
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        /// Runs of rows, each of one partition, of which the plugin takes so many.
+        Put(Vec<(u32, u32)>, u32),
+        FlushAll,
+        FlushUpTo(Vec<(u32, i64)>),
+        Revoke(u32),
+        Assign(u32),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            6 => (vec((0..3_u32, 1..4_u32), 1..4), 0..10_u32).prop_map(|(runs, taken)| Step::Put(runs, taken)),
+            3 => Just(Step::FlushAll),
+            3 => vec((0..3_u32, 0..60_i64), 0..3).prop_map(Step::FlushUpTo),
+            1 => (0..3_u32).prop_map(Step::Revoke),
+            1 => (0..3_u32).prop_map(Step::Assign),
+        ]
+    }
+
+    /// Where the queue and the plugin stand with a partition.
+    #[derive(Debug, Default)]
+    struct Known {
+        /// The next row that the queue delivers.
+        next: i64,
+        assigned: bool,
+        /// Behind the last row that was taken since the partition was assigned.
+        taken: Option<i64>,
+        committed: Option<i64>,
+    }
+
+    /// Delivers `runs`, of which `taken` rows are taken; the rest is delivered again later.
+    fn deliver(positions: &mut Positions, known: &mut BTreeMap<u32, Known>, runs: &[(u32, u32)], taken: u32) {
+        let (mut delivery, mut row) = (Delivery::default(), 0);
+        for (partition, rows) in runs {
+            let of = known.entry(*partition).or_default();
+            delivery.origins.push(Origin { first_row: row, topic: "t".to_owned(), partition: *partition });
+            // A partition may come twice in one delivery: the second run goes on where the first ended.
+            let before =
+                delivery.origins.iter().zip(runs).filter(|(it, _)| it.partition == *partition && it.first_row < row);
+            let begin = of.next + before.map(|(_, (_, rows))| i64::from(*rows)).sum::<i64>();
+            delivery.positions.extend(begin..begin + i64::from(*rows));
+            row += rows;
+        }
+        delivery.batch.rows = row;
+        let taken = taken.min(row);
+        positions.took(&delivery, taken);
+        for at in (0..taken).filter_map(|row| place(&delivery, row)) {
+            let of = known.entry(at.partition).or_default();
+            of.next = at.position + 1;
+            if of.assigned {
+                of.taken = Some(of.next);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_may_be_committed_is_behind_rows_that_were_taken_and_flushed_and_never_goes_back(
+            steps in vec(step(), 0..60)
+        ) {
+            let (mut positions, mut known) = (Positions::default(), BTreeMap::<u32, Known>::new());
+            for step in steps {
+                let flushed = match step {
+                    Step::Put(runs, taken) => {
+                        deliver(&mut positions, &mut known, &runs, taken);
+                        continue;
+                    }
+                    Step::Revoke(partition) | Step::Assign(partition) => {
+                        let assigned = matches!(step, Step::Assign(_));
+                        let of = known.entry(partition).or_default();
+                        (of.assigned, of.taken, of.committed) = (assigned, None, None);
+                        let at = [at(partition, of.next)];
+                        if assigned { positions.assign(&at) } else { positions.revoke(&at) }
+                        continue;
+                    }
+                    Step::FlushAll => Flushed::All,
+                    Step::FlushUpTo(upto) => {
+                        let mut named = BTreeMap::new();
+                        upto.into_iter().for_each(|(partition, position)| {
+                            named.entry(partition).or_insert(position);
+                        });
+                        Flushed::UpTo(named.into_iter().map(|(partition, position)| at(partition, position)).collect())
+                    }
+                };
+                let mut durable = positions.durable(&flushed);
+                durable.sort_by_key(|at| at.partition);
+                let expected = known.iter().filter_map(|(partition, of)| {
+                    let limit = match &flushed {
+                        Flushed::All => i64::MAX,
+                        Flushed::UpTo(named) => named.iter().find(|at| at.partition == *partition)?.position,
+                    };
+                    let position = of.taken?.min(limit);
+                    (of.committed.is_none_or(|committed| committed < position)).then(|| at(*partition, position))
+                });
+                prop_assert_eq!(&durable, &expected.collect::<Vec<_>>());
+                positions.committed(&durable);
+                durable.iter().for_each(|at| known.entry(at.partition).or_default().committed = Some(at.position));
+            }
+        }
     }
 }

@@ -72,6 +72,47 @@ mod tests {
         }
     }
 
+    #[derive(Debug, Clone)]
+    enum Step {
+        Push,
+        /// Any number, also one that was never given out or came out already.
+        Acknowledge(u64),
+        Pop,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![3 => Just(Step::Push), 4 => (0_u64..30).prop_map(Step::Acknowledge), 4 => Just(Step::Pop)]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_happens_when_what_comes_out_is_the_next_item_and_only_once_it_is_acknowledged(
+            steps in prop::collection::vec(step(), 0..120)
+        ) {
+            let (mut prefix, mut pushed, mut popped) = (Prefix::default(), 0_u64, 0_u64);
+            let mut acknowledged = std::collections::BTreeSet::new();
+            for step in steps {
+                match step {
+                    Step::Push => {
+                        prop_assert_eq!(prefix.push(pushed), pushed);
+                        pushed += 1;
+                    }
+                    Step::Acknowledge(number) => {
+                        prefix.acknowledge(number);
+                        if number < pushed {
+                            acknowledged.insert(number);
+                        }
+                    }
+                    Step::Pop => {
+                        let expected = acknowledged.contains(&popped).then_some(popped);
+                        prop_assert_eq!(prefix.pop(), expected);
+                        popped += u64::from(expected.is_some());
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn an_acknowledgement_that_nobody_waits_for_is_ignored() {
         let mut prefix = Prefix::default();

@@ -3,6 +3,8 @@
 mod commands;
 mod fakes;
 mod lifecycle;
+mod model;
+mod outage;
 mod restarts;
 mod shutdown;
 mod sink;

@@ -42,7 +42,7 @@ struct Shared {
 }
 
 impl FakeDriver {
-    pub(super) fn new(journal: Journal) -> Self {
+    pub(in crate::tests) fn new(journal: Journal) -> Self {
         let capabilities = Capabilities {
             ordering: Ordering::Partition,
             ack: AckModel::Cumulative,
@@ -232,10 +232,11 @@ impl FakeConsumer {
         }
         let topics = self.shared.topics.lock().unwrap();
         for at in &mut self.positions {
-            let rows: Vec<_> = topics.get(&at.topic)?.iter().skip(at.position as usize).cloned().collect();
-            let count = rows.len().min(self.rows).min(max_rows as usize);
+            let most = self.rows.min(max_rows as usize);
+            let rows: Vec<_> = topics.get(&at.topic)?.iter().skip(at.position as usize).take(most).collect();
+            let count = rows.len();
             if count > 0 {
-                let values: Column = rows[..count].iter().map(|it| Some(it.as_bytes())).collect();
+                let values: Column = rows.iter().map(|it| Some(it.as_bytes())).collect();
                 let positions = (at.position..).take(count).collect();
                 at.position += count as i64;
                 self.shared.delivered.fetch_add(1, Relaxed);

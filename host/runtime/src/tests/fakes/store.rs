@@ -21,7 +21,7 @@ pub(in crate::tests) struct FakeStore {
 }
 
 impl FakeStore {
-    pub(super) fn new(journal: Journal) -> Self {
+    pub(in crate::tests) fn new(journal: Journal) -> Self {
         Self { inner: MemoryStore::new(), journal, broken: AtomicBool::new(false), slow: Mutex::default() }
     }
 }
