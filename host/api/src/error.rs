@@ -72,7 +72,9 @@ impl From<WorkerError> for ApiError {
 impl From<DriverError> for ApiError {
     fn from(error: DriverError) -> Self {
         let status = match &error {
-            DriverError::Retriable(_) | DriverError::MaybeWritten(_) => StatusCode::SERVICE_UNAVAILABLE,
+            DriverError::Retriable(_) | DriverError::Unavailable(_) | DriverError::MaybeWritten(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             DriverError::Rejected(_) => StatusCode::BAD_REQUEST,
             DriverError::Fenced(_) => StatusCode::CONFLICT,
             DriverError::Fatal(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -109,6 +109,10 @@ pub enum DriverError {
     /// It may work later; nothing was written.
     #[error("{0}")]
     Retriable(String),
+    /// Nothing can be had of the queue for now, whoever asks: its disk is full or read-only. Nothing was written. It is no
+    /// fault of the task, which waits for as long as it takes.
+    #[error("{0}")]
+    Unavailable(String),
     /// The queue did not answer: the rows may or may not be there.
     #[error("{0}")]
     MaybeWritten(String),
@@ -184,6 +188,10 @@ pub trait Driver: Send + Sync + fmt::Debug {
     /// The last checkpoint of each source partition that the queue itself holds for a connector. It wins over what the
     /// worker stored. Empty unless [`Capabilities::atomicity`] is [`Atomicity::Checkpoints`].
     async fn checkpoints(&self, source: &str) -> Result<Vec<SourceOffset>, DriverError>;
+    /// What keeps the queue from taking rows, if anything does or did a moment ago: for an operator to read.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
     /// Makes everything durable and stops; nothing may be asked afterwards.
     async fn close(&self) -> Result<(), DriverError>;
 }

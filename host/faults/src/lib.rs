@@ -37,17 +37,20 @@
 //! The grammar is a part of that of the crate `fail`. That crate itself would bring other features of its dependencies
 //! into the build, and with them a second build of wasmtime for the tests.
 
+mod list;
 #[cfg(feature = "failpoints")]
 mod points;
 
 use std::io;
+
+pub use list::POINTS;
 
 /// Does from now on what the environment variable `FAILPOINTS` says; called once, when the process starts. Does nothing
 /// without the feature `failpoints`.
 ///
 /// # Errors
 ///
-/// With the feature, where the variable does not follow the grammar.
+/// With the feature, where the variable does not follow the grammar, or names a point that is not in [`POINTS`].
 pub fn obey_environment() -> Result<(), String> {
     #[cfg(feature = "failpoints")]
     points::obey(std::env::var("FAILPOINTS").unwrap_or_default().as_str())?;
@@ -65,4 +68,12 @@ pub fn hit(point: &'static str) -> io::Result<()> {
     #[cfg(feature = "failpoints")]
     points::hit(point)?;
     Ok(())
+}
+
+/// As [`hit`], where nothing can fail: a test may only kill the process here.
+#[inline(always)]
+#[cfg_attr(not(feature = "failpoints"), expect(unused_variables, reason = "nothing is asked for"))]
+pub fn reach(point: &'static str) {
+    #[cfg(feature = "failpoints")]
+    drop(points::hit(point));
 }

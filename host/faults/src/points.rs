@@ -14,6 +14,9 @@ static POINTS: OnceLock<Points> = OnceLock::new();
 pub(crate) fn obey(text: &str) -> Result<(), String> {
     // A second call finds what the first has read: there is one environment.
     let points = Points::parse(text)?;
+    if let Some(name) = points.0.keys().find(|name| !crate::POINTS.iter().any(|(known, _)| known == name)) {
+        return Err(format!("FAILPOINTS: there is no point `{name}`"));
+    }
     POINTS.get_or_init(|| points);
     Ok(())
 }

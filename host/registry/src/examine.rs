@@ -62,6 +62,7 @@ impl Examiner<'_> {
             // Not settled, so that it is tried again: a right that is missing may be given.
             Err(error) => return Known { stamp: Some(seen), settled: false, sha256: None, outcome: Err(error) },
         };
+        wharf_faults::reach("plugin.read");
         let outcome = match self.loaded.get(&content.sha256) {
             Some(plugin) => Ok(Arc::clone(plugin)),
             None => match before {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wharf_core::config::ConnectorSpec;
 use wharf_core::plugin::{Catalog, Plugin};
 use wharf_drivers::Driver;
-use wharf_store::{Connectors, Generations, Offsets};
+use wharf_store::{Connectors, Generations, Offsets, Store};
 
 use crate::options::{Parts, WorkerOptions};
 use crate::shutdown::Gate;
@@ -16,6 +16,7 @@ use crate::shutdown::Gate;
 pub(crate) struct Env {
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) driver: Arc<dyn Driver>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) offsets: Arc<Offsets>,
     pub(crate) connectors: Connectors,
     pub(crate) generations: Generations,
@@ -30,7 +31,8 @@ impl Env {
             driver: parts.driver,
             offsets: Arc::new(Offsets::new(parts.store.clone())),
             connectors: Connectors::new(parts.store.clone()),
-            generations: Generations::new(parts.store),
+            generations: Generations::new(parts.store.clone()),
+            store: parts.store,
             options,
             gate: Gate::default(),
         }

@@ -163,6 +163,7 @@ impl Worker {
             let stored = worker.inner.env.connectors.create(&name, config.clone(), target).await;
             let result = match stored {
                 Ok(_) => {
+                    wharf_faults::reach("connector.stored");
                     let kind = job.spec.kind.as_str().to_owned();
                     let info = ConnectorInfo { name: name.clone(), config: config.clone(), tasks: Vec::new(), kind };
                     info!(connector = %name, plugin = %job.plugin.id(), %target, "a connector is created");
@@ -337,12 +338,17 @@ impl Worker {
         self.inner.env.catalog.clone()
     }
 
-    /// How the worker is.
+    /// How the worker is. While the store or the queue cannot write it is unhealthy; it is healthy again by itself.
     pub fn health(&self) -> Health {
         if self.inner.env.gate.closing().is_cancelled() {
             return Health::Unhealthy("the worker is shutting down".to_owned());
         }
-        lock(&self.inner.health).clone()
+        let health = lock(&self.inner.health).clone();
+        let env = &self.inner.env;
+        match env.store.trouble().or_else(|| env.driver.trouble()) {
+            Some(trouble) if health == Health::Healthy => Health::Unhealthy(trouble),
+            _ => health,
+        }
     }
 
     /// How the worker is tuned.

@@ -20,6 +20,8 @@ use crate::error::SandboxError;
 use crate::trusted;
 
 const SUFFIX: &str = "cwasm";
+/// The suffix of a file that is being written.
+const ASIDE: &str = "tmp";
 const DIGEST_BYTES: usize = 32;
 
 /// A directory with compiled components.
@@ -43,7 +45,21 @@ impl Cache {
         if metadata.mode() & 0o077 != 0 {
             fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(failed)?;
         }
-        Ok(Self { dir: dir.to_owned(), max_bytes, counter: AtomicU64::new(0) })
+        let cache = Self { dir: dir.to_owned(), max_bytes, counter: AtomicU64::new(0) };
+        cache.tidy().map_err(failed)?;
+        Ok(cache)
+    }
+
+    /// Removes what a crash left half written. Nobody else writes here: the worker holds its data directory.
+    fn tidy(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.dir)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == ASIDE) {
+                tracing::debug!(path = %path.display(), "remove a compiled plugin that is not whole");
+                fs::remove_file(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// The component compiled from the `.wasm` with this digest, if it is here and sound.
@@ -79,12 +95,14 @@ impl Cache {
 
     fn write(&self, path: &Path, artifact: &[u8]) -> io::Result<()> {
         let number = self.counter.fetch_add(1, Ordering::Relaxed);
-        let aside = self.dir.join(format!(".{}-{number}.tmp", std::process::id()));
+        let aside = self.dir.join(format!(".{}-{number}.{ASIDE}", std::process::id()));
         let written = (|| {
             let mut file = File::create(&aside)?;
             file.write_all(&Sha256::digest(artifact))?;
+            wharf_faults::hit("cache.write")?;
             file.write_all(artifact)?;
             file.sync_all()?;
+            wharf_faults::hit("cache.rename")?;
             fs::rename(&aside, path)?;
             File::open(&self.dir)?.sync_all()
         })();
@@ -173,6 +191,16 @@ mod tests {
         cache.put(&engine, "aa", &engine.precompile_component(EMPTY).unwrap());
         assert!(cache.get(&engine, "aa").is_some());
         assert!(cache.get(&engine, "bb").is_none());
+    }
+
+    #[test]
+    fn what_a_crash_left_half_written_goes_and_the_rest_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [".1-0.tmp", "aa-bb.cwasm"] {
+            fs::write(dir.path().join(name), "x").unwrap();
+        }
+        Cache::open(dir.path(), 1 << 20).unwrap();
+        assert_eq!(files(dir.path()), [dir.path().join("aa-bb.cwasm")]);
     }
 
     #[test]

@@ -116,6 +116,7 @@ impl Workshop {
         }
         let invalid = |error| broken("the component is invalid or uses a feature that is off", &error);
         let artifact = self.engine.precompile_component(wasm).map_err(invalid)?;
+        wharf_faults::reach("plugin.compiled");
         if let Some(cache) = &self.cache {
             cache.put(&self.engine, &digest, &artifact);
         }

@@ -71,7 +71,8 @@ pub enum StoreError {
     /// Another process has the store open.
     #[error("{0}")]
     Locked(String),
-    /// The disk or the database failed.
+    /// The disk or the database failed. The change was not made; where the process ends before the store works again,
+    /// it may be there all the same.
     #[error("{0}")]
     Io(String),
     /// What is stored cannot be read: damaged, or written by a later version.
@@ -97,6 +98,10 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Makes all changes or none. They are durable, also against power loss, when this returns; calls made at the same
     /// time share one flush. The answer is the generation of the change.
     async fn apply(&self, changes: Vec<Change>) -> Result<u64, StoreError>;
+    /// What keeps the store from working, if anything does: for an operator to read.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
     /// Tells of each change to the bucket from now on, by key; a reader that is too slow gets `RecvError::Lagged`.
     fn watch(&self, bucket: Bucket) -> tokio::sync::broadcast::Receiver<String>;
 }

@@ -1,7 +1,7 @@
 //! What keeps the batches of one producer in order, and a producer that was replaced out.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Notify;
 
@@ -18,6 +18,8 @@ const FENCED: u8 = 2;
 #[derive(Debug, Default)]
 pub(crate) struct Fence {
     state: AtomicU8,
+    /// What failed; there before `state` says that something did.
+    cause: OnceLock<DriverError>,
     in_flight: AtomicUsize,
     idle: Notify,
 }
@@ -27,16 +29,15 @@ impl Fence {
     pub(crate) fn check(&self) -> Result<(), DriverError> {
         match self.state.load(Ordering::SeqCst) {
             OPEN => Ok(()),
-            FAILED => Err(DriverError::Retriable(
-                "an earlier batch of this producer failed, and so this one is not written: open the producer anew"
-                    .into(),
-            )),
+            FAILED => Err(self.cause.get().cloned().unwrap_or_else(unfinished)),
             _ => Err(DriverError::Fenced("another producer of the same task took this one's place".into())),
         }
     }
 
-    /// Nothing that follows may be written.
-    pub(crate) fn fail(&self) {
+    /// Nothing that follows may be written: it fails with the same cause, which says more than that something failed
+    /// before.
+    pub(crate) fn fail(&self, cause: &DriverError) {
+        self.cause.get_or_init(|| cause.clone());
         self.state.fetch_max(FAILED, Ordering::SeqCst);
     }
 
@@ -67,6 +68,11 @@ impl Fence {
             changed.await;
         }
     }
+}
+
+/// The cause where a batch was not handed over whole.
+pub(crate) fn unfinished() -> DriverError {
+    DriverError::Retriable("an earlier batch of this producer was not handed over whole: open the producer anew".into())
 }
 
 /// A batch under way; it no longer is when this is dropped.

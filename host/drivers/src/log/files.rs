@@ -26,13 +26,25 @@ fn explain(error: &io::Error) -> String {
         io::ErrorKind::QuotaExceeded => {
             "the disk quota is used up: free space, or let retention delete old rows".to_owned()
         }
+        io::ErrorKind::ReadOnlyFilesystem => "the disk is read-only: mount it for writing again".to_owned(),
+        _ if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
+            "the disk fails (input/output error): see what the system's log says of it".to_owned()
+        }
         _ => error.to_string(),
+    }
+}
+
+impl FileError {
+    /// Whether it lasts until somebody frees space or mounts the disk for writing, whoever asks and however often.
+    fn is_lasting(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        matches!(self.source.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
     }
 }
 
 impl From<FileError> for DriverError {
     fn from(error: FileError) -> Self {
-        Self::Retriable(error.to_string())
+        if error.is_lasting() { Self::Unavailable(error.to_string()) } else { Self::Retriable(error.to_string()) }
     }
 }
 
@@ -76,9 +88,25 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
         file.write_all(content)?;
         file.sync_all()
     };
-    write().doing("write", &temporary)?;
+    if let Err(error) = write().doing("write", &temporary) {
+        // On a full disk what is half written is better gone; that it cannot be removed changes nothing.
+        fs::remove_file(&temporary).ok();
+        return Err(error);
+    }
+    wharf_faults::hit("log.replace").doing("replace", path)?;
     fs::rename(&temporary, path).doing("replace", path)?;
     path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Removes what a crash left of [`replace`] in a directory. Only tidies up: where it fails, the files stay.
+pub(crate) fn tidy(dir: &Path) {
+    for path in entries(dir).unwrap_or_default() {
+        if path.extension().is_some_and(|extension| extension == "tmp")
+            && let Err(error) = remove(&path)
+        {
+            tracing::debug!(%error, "a file that was never finished stays");
+        }
+    }
 }
 
 /// Opens for reading and writing, creating the file where it is missing.

@@ -202,6 +202,10 @@ impl Driver for LogDriver {
         Ok(self.core.checkpoints(source))
     }
 
+    fn trouble(&self) -> Option<String> {
+        self.core.topics.partitions().iter().find_map(|partition| partition.trouble())
+    }
+
     async fn close(&self) -> Result<(), DriverError> {
         if !self.core.shut() {
             return Ok(());

@@ -11,7 +11,7 @@ use wharf_core::offset::canonical;
 use wharf_core::{Batch, Checkpoint};
 
 use super::core::Core;
-use super::fence::Fence;
+use super::fence::{Fence, unfinished};
 use super::frame::{Frame, Marks};
 use super::options::FRAME_OVERHEAD;
 use super::partition::{Partition, Pending};
@@ -292,7 +292,7 @@ impl Unfinished {
 impl Drop for Unfinished {
     fn drop(&mut self) {
         if self.armed {
-            self.fence.fail();
+            self.fence.fail(&unfinished());
         }
     }
 }

@@ -125,7 +125,9 @@ impl Cursor {
     fn frames(&mut self, visible: u64, limit: usize, is_last: bool) -> Result<Vec<Rows>, ReadError> {
         let Some(place) = &mut self.place else { return Ok(Vec::new()) };
         let path = &place.segment.path;
-        let bytes = load(&place.file, &mut self.last, place.position, visible, limit).doing("read", path)?;
+        let bytes = wharf_faults::hit("log.read")
+            .and_then(|()| load(&place.file, &mut self.last, place.position, visible, limit))
+            .doing("read", path)?;
         let (mut rows, mut at) = (Vec::new(), 0);
         while at == 0 || at < bytes.len() {
             let Some(frame) = sound_frame(&bytes, at, rows.is_empty(), self.offset) else {

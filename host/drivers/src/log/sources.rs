@@ -103,6 +103,11 @@ pub(crate) fn load(dir: &Path, end: u64) -> Result<(u64, Sources), FileError> {
     Ok((0, Sources::default()))
 }
 
+/// Whether there is a file, whatever it says.
+pub(crate) fn is_any(dir: &Path) -> Result<bool, FileError> {
+    Ok(!list(dir)?.is_empty())
+}
+
 fn list(dir: &Path) -> Result<Vec<PathBuf>, FileError> {
     let mut paths = files::entries(dir)?;
     paths.retain(|path| names::base_of(path, EXTENSION).is_some());

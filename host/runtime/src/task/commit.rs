@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
+use tracing::warn;
 use wharf_core::SourceOffset;
 use wharf_drivers::Atomicity;
 use wharf_store::{Offsets, StoreError};
@@ -33,6 +34,8 @@ pub(super) struct Commits {
     acknowledged: Newest,
     /// The write that is under way.
     write: Option<Write>,
+    /// The last copy failed.
+    is_late: bool,
     /// When the last write ended.
     written: Instant,
     /// Durable, and the guest has not heard.
@@ -50,6 +53,7 @@ impl Commits {
             copy_every: holds_checkpoints.then_some(task.env.options.flush_interval),
             acknowledged: Newest::default(),
             write: None,
+            is_late: false,
             written: Instant::now(),
             untold: Newest::default(),
         }
@@ -100,6 +104,8 @@ impl Commits {
         self.written = Instant::now();
         match result {
             Ok(()) => {
+                wharf_faults::reach("source.stored");
+                self.is_late = false;
                 Counters::add(&self.view.counters.commits, 1);
                 if self.copy_every.is_none() {
                     self.untold.merge(newest);
@@ -109,17 +115,28 @@ impl Commits {
             }
             Err(error) => {
                 self.acknowledged.restore(newest);
-                Err(error.into())
+                if self.copy_every.is_none() {
+                    return Err(error.into());
+                }
+                // Only a copy: what is safe is in the queue.
+                warn!(%error, "the store gets its copy of the offsets later");
+                self.view.waits(&error.into());
+                self.is_late = true;
+                Ok(())
             }
         }
     }
 
     /// Writes everything.
     pub(super) async fn settle(&mut self) -> Result<(), TaskError> {
+        self.is_late = false;
         self.begin();
         while self.write.is_some() {
             self.step().await?;
-            self.begin();
+            // A copy that failed just now is not tried again and again.
+            if !self.is_late {
+                self.begin();
+            }
         }
         Ok(())
     }

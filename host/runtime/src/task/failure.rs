@@ -17,13 +17,15 @@ pub(crate) struct TaskError {
     pub(crate) message: String,
     /// Whether a fresh instance may do better.
     pub(crate) recoverable: bool,
+    /// Whether it is an outage of what all tasks need, as a full disk: it is waited for, and is no crash of this task.
+    pub(crate) is_outage: bool,
     /// Whether the instance is dead: then nothing may be called any more.
     pub(crate) dead: bool,
 }
 
 impl TaskError {
     fn new(class: &'static str, message: String, recoverable: bool) -> Self {
-        Self { class, message, recoverable, dead: false }
+        Self { class, message, recoverable, is_outage: false, dead: false }
     }
 
     /// A passing failure that lasted longer than `errors.retry.timeout`.
@@ -45,7 +47,8 @@ impl TaskError {
 
     /// The queue failed while doing `what`.
     pub(crate) fn queue(what: &str, error: &DriverError) -> Self {
-        Self::new(QUEUE, format!("{what}: {error}"), true)
+        let is_outage = matches!(error, DriverError::Unavailable(_));
+        Self { is_outage, ..Self::new(QUEUE, format!("{what}: {error}"), true) }
     }
 
     /// Whether the queue failed.
@@ -77,6 +80,8 @@ impl From<InstanceError> for TaskError {
 
 impl From<StoreError> for TaskError {
     fn from(error: StoreError) -> Self {
-        Self::new("store", format!("use the store: {error}"), true)
+        // A store that failed opens itself again, and says so to whoever asks until it has.
+        let is_outage = matches!(error, StoreError::Io(_));
+        Self { is_outage, ..Self::new("store", format!("use the store: {error}"), true) }
     }
 }

@@ -128,6 +128,7 @@ impl<'a> Pipe<'a> {
         let sent = Sent { rows, bytes: batch.payload_bytes() as u64, offsets: newest(&batch.checkpoints) };
         match self.beside(producer.send(batch)).await {
             Ok(acknowledgement) => {
+                wharf_faults::reach("source.sent");
                 let number = self.prefix.push(sent);
                 self.in_flight.push(InFlight { number, rows, acknowledgement });
                 Ok(())
@@ -172,6 +173,7 @@ impl<'a> Pipe<'a> {
     }
 
     fn pass(&mut self, number: u64) {
+        wharf_faults::reach("source.acknowledged");
         self.prefix.acknowledge(number);
         while let Some(sent) = self.prefix.pop() {
             self.task.view.counters.batch(sent.rows, sent.bytes);
@@ -227,8 +229,12 @@ impl<'a> Pipe<'a> {
         let Some(untold) = self.commits.take_untold() else {
             return Ok(());
         };
+        wharf_faults::reach("source.commit");
         match self.beside(instance.commit(untold.to_vec())).await {
-            Ok(()) => self.tell_after = None,
+            Ok(()) => {
+                wharf_faults::reach("source.committed");
+                self.tell_after = None;
+            }
             Err(InstanceError::Failed(Failure::Retriable(retry))) => {
                 warn!(reason = %retry.reason, "the plugin cannot take its committed offsets yet");
                 self.task.view.retried(&retry.reason);

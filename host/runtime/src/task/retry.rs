@@ -10,6 +10,27 @@ use wharf_core::policy::Backoff;
 /// However low `errors.retry.delay.max.ms` is set, a retry does not spin.
 const SHORTEST_CAP: Duration = Duration::from_millis(10);
 
+/// A task that waits for a full disk goes on soon after there is room.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// The failures in a row for which no task is to blame. There is no limit: what all tasks need comes back, or an operator
+/// stops the connector.
+#[derive(Debug, Default)]
+pub(super) struct Outage {
+    failures: u32,
+}
+
+impl Outage {
+    /// How long to wait before the next try, which has lasted so long this time. One that worked for a while ends the row.
+    pub(super) fn wait(&mut self, lasted: Duration) -> Duration {
+        if lasted > LONGEST_WAIT {
+            self.failures = 0;
+        }
+        self.failures = self.failures.saturating_add(1);
+        Backoff { max: LONGEST_WAIT, ..Backoff::default() }.wait(self.failures, fastrand::f64())
+    }
+}
+
 /// The failures in a row of one call.
 #[derive(Debug, Default)]
 pub(super) struct Retrying {

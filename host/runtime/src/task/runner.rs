@@ -11,6 +11,7 @@ use wharf_core::plugin::{Kind, SinkTask, SourceTask};
 use wharf_core::policy::{CrashLoop, Verdict};
 use wharf_core::state::TaskEvent;
 
+use super::retry::Outage;
 use super::{Control, Mode, Task, TaskError, sink, source};
 
 /// How an attempt ended well.
@@ -71,8 +72,9 @@ impl Outcome {
 /// Runs a task to its end.
 pub(super) async fn run(task: Task, mut control: Control) {
     let began = Instant::now();
-    let mut crashes = CrashLoop::default();
+    let (mut crashes, mut outage) = (CrashLoop::default(), Outage::default());
     for attempt in 1.. {
+        let started = Instant::now();
         let outcome = AssertUnwindSafe(once(&task, &mut control, attempt)).catch_unwind().await;
         let Outcome { end, left } = outcome.unwrap_or_else(|_| Outcome::failed(TaskError::panicked()));
         let error = match end {
@@ -91,7 +93,12 @@ pub(super) async fn run(task: Task, mut control: Control) {
             left.stop().await;
             return;
         }
-        match verdict(&task, &mut crashes, &error, began.elapsed()) {
+        let verdict = if error.is_outage && task.job.spec.restart.enabled {
+            Ok(outage.wait(started.elapsed()))
+        } else {
+            verdict(&task, &mut crashes, &error, began.elapsed())
+        };
+        match verdict {
             Ok(after) => {
                 task.view.crashed(&error);
                 warn!(%error, ?after, attempt, "the task failed and is started again");

@@ -16,7 +16,7 @@ use super::dlq::DeadLetters;
 use super::feed::{Event, Feed};
 use super::offsets::SourceOffsets;
 use super::positions::{Positions, place};
-use super::retry::Retrying;
+use super::retry::{Outage, Retrying};
 use super::runner::{End, Left, Outcome};
 use super::{Control, Mode, Task, TaskError};
 use crate::progress::Counters;
@@ -265,6 +265,7 @@ impl<'a> Sink<'a> {
         if rows == 0 {
             return;
         }
+        wharf_faults::reach("sink.put");
         self.positions.took(delivery, rows);
         let total = delivery.batch.rows;
         // Of a part of a batch nobody knows the bytes without a walk; its share is near enough.
@@ -281,6 +282,7 @@ impl<'a> Sink<'a> {
         if self.dirty.is_none() {
             return Ok(());
         }
+        wharf_faults::reach("sink.flush");
         let mut retrying = Retrying::default();
         let flushed = loop {
             match self.feed.beside(instance.flush()).await {
@@ -293,13 +295,16 @@ impl<'a> Sink<'a> {
                 Err(error) => return Err(error.into()),
             }
         };
+        wharf_faults::reach("sink.flushed");
         if let Some(dead_letters) = &mut self.dead_letters {
             dead_letters.settle().await?;
         }
         let durable = self.positions.durable(&flushed);
         if !durable.is_empty() {
-            let committed = self.feed.consumer.commit(&durable).await;
-            committed.map_err(|error| TaskError::queue("commit positions", &error))?;
+            if !self.commit(&durable).await? {
+                return Ok(());
+            }
+            wharf_faults::reach("sink.committed");
             self.positions.committed(&durable);
             Counters::add(&self.task.view.counters.commits, 1);
         }
@@ -308,6 +313,29 @@ impl<'a> Sink<'a> {
         self.bytes = 0;
         self.measure().await;
         Ok(())
+    }
+
+    /// Commits positions; `false` when a command cut it short. An outage is waited for here: a new instance would be given
+    /// the same rows again, and the next one too.
+    async fn commit(&mut self, durable: &[TopicPosition]) -> Result<bool, TaskError> {
+        let mut outage = Outage::default();
+        loop {
+            let Err(error) = self.feed.consumer.commit(durable).await else { return Ok(true) };
+            let error = TaskError::queue("commit positions", &error);
+            if !error.is_outage {
+                return Err(error);
+            }
+            let wait = outage.wait(Duration::ZERO);
+            warn!(%error, ?wait, "the position is committed again later");
+            self.task.view.waits(&error);
+            if self.control.mode() != Mode::Run {
+                return Ok(false);
+            }
+            select! {
+                () = self.feed.beside(sleep(wait)) => {}
+                () = self.control.changed() => return Ok(false),
+            }
+        }
     }
 
     /// Looks how far the task is behind, now and then.

@@ -104,6 +104,12 @@ impl TaskView {
         lock(&self.cell).fail(TaskEvent::GaveUp, error, trace);
     }
 
+    /// Something that all tasks need has failed; it waits, and keeps its instance.
+    pub(super) fn waits(&self, error: &TaskError) {
+        Counters::add(&self.counters.retries, 1);
+        lock(&self.cell).remember(error.class, &error.message);
+    }
+
     /// It met a passing failure, and works on.
     pub(super) fn retried(&self, reason: &str) {
         Counters::add(&self.counters.retries, 1);

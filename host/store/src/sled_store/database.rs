@@ -1,5 +1,6 @@
 //! The trees: reading, and one change set as one transaction.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
@@ -11,6 +12,14 @@ use crate::store::{Bucket, Change, StoreError, Versioned};
 
 /// In the tree of our own: the generation of the last change, and how many values there are in all buckets.
 const LAST: &[u8] = b"last";
+
+/// What a key held before a change, to the byte; `None`: it was not there.
+#[derive(Debug)]
+pub(super) struct Before {
+    bucket: Bucket,
+    key: String,
+    raw: Option<Vec<u8>>,
+}
 
 /// The open database: one tree for each bucket and one of our own.
 pub(super) struct Database {
@@ -87,8 +96,10 @@ impl Database {
         Ok(found)
     }
 
-    /// Makes all changes or none, in memory and in sled's log, and answers with their generation.
-    pub(super) fn change(&self, changes: &[Change]) -> Result<u64, StoreError> {
+    /// Makes all changes or none, in memory and in sled's log, and answers with their generation. What was there before
+    /// is added to `undo`, also when the disk fails in the middle.
+    pub(super) fn change(&self, changes: &[Change], undo: &mut Vec<Before>) -> Result<u64, StoreError> {
+        let before = RefCell::new(Vec::with_capacity(changes.len()));
         let _changing = self.listing.write().unwrap_or_else(PoisonError::into_inner);
         let trees = (&self.connectors, &self.offsets, &self.meta, &self.own);
         // A transaction over the trees, not a batch each: sled recovers the former as a whole. It runs once, since the
@@ -99,6 +110,7 @@ impl Database {
                 Bucket::Offsets => offsets,
                 Bucket::Meta => meta,
             };
+            before.borrow_mut().clear();
             for change in changes {
                 let now = match tree(change.bucket).get(&change.key)? {
                     Some(bytes) => {
@@ -117,15 +129,53 @@ impl Database {
             let generation = generation + 1;
             for change in changes {
                 let tree = tree(change.bucket);
-                let (before, after) = match &change.value {
+                let (old, after) = match &change.value {
                     Some(value) => (tree.insert(change.key.as_str(), value::encode(generation, value))?, 1),
                     None => (tree.remove(change.key.as_str())?, 0),
                 };
                 // Wraps only where a damaged store has more values than it knows of, which opening refuses.
-                count = count.wrapping_add(after).wrapping_sub(u64::from(before.is_some()));
+                count = count.wrapping_add(after).wrapping_sub(u64::from(old.is_some()));
+                let raw = old.map(|raw| raw.to_vec());
+                before.borrow_mut().push(Before { bucket: change.bucket, key: change.key.clone(), raw });
             }
             own.insert(LAST, value::encode(generation, &count.to_le_bytes()))?;
             Ok(generation)
+        });
+        match result {
+            Ok(generation) => {
+                undo.append(&mut before.into_inner());
+                Ok(generation)
+            }
+            Err(TransactionError::Abort(error)) => Err(error),
+            Err(TransactionError::Storage(error)) => {
+                undo.append(&mut before.into_inner());
+                Err(self.failed("changing", &error))
+            }
+        }
+    }
+
+    /// Takes changes back, the newest first, as far as they are there at all. Later changes get generations above `made`.
+    pub(super) fn restore(&self, undo: &[Before], made: u64) -> Result<(), StoreError> {
+        let trees = (&self.connectors, &self.offsets, &self.meta, &self.own);
+        let result = trees.transaction(|(connectors, offsets, meta, own)| {
+            let (generation, mut count) = match own.get(LAST)? {
+                Some(bytes) => last(&bytes).map_err(|why| abort(self.unreadable("last", &why)))?,
+                None => (0, 0),
+            };
+            for Before { bucket, key, raw } in undo.iter().rev() {
+                let tree = match bucket {
+                    Bucket::Connectors => connectors,
+                    Bucket::Offsets => offsets,
+                    Bucket::Meta => meta,
+                };
+                let (old, after) = match raw {
+                    Some(raw) => (tree.insert(key.as_str(), raw.as_slice())?, 1),
+                    None => (tree.remove(key.as_str())?, 0),
+                };
+                count = count.wrapping_add(after).wrapping_sub(u64::from(old.is_some()));
+            }
+            own.insert(LAST, value::encode(generation.max(made), &count.to_le_bytes()))?;
+            Ok(())
         });
         result.map_err(|error| match error {
             TransactionError::Abort(error) => error,
@@ -144,10 +194,8 @@ impl Database {
     fn failed(&self, doing: &str, error: &sled::Error) -> StoreError {
         match error {
             sled::Error::Corruption { .. } => super::open::damaged(&self.dir.display().to_string(), &error.to_string()),
-            _ => StoreError::Io(format!(
-                "{doing} the store in {} failed: {error}; see to the disk (is it full?), then start the worker again",
-                self.dir.display()
-            )),
+            sled::Error::Io(error) => super::trouble::failed(doing, &self.dir, error),
+            _ => super::trouble::failed(doing, &self.dir, &std::io::Error::other(error.to_string())),
         }
     }
 

@@ -42,9 +42,9 @@ impl Durable {
     /// Everything that was changed before is durable when this returns.
     pub(super) fn make(&mut self, database: &Database) -> Result<(), StoreError> {
         // Blobs first: the log must never name one that a power loss could take away.
-        self.sync_blobs().map_err(|error| self.failed(&error))?;
+        wharf_faults::hit("store.change").and_then(|()| self.sync_blobs()).map_err(|error| self.failed(&error))?;
         database.flush()?;
-        self.file.sync_data().map_err(|error| self.failed(&error))
+        wharf_faults::hit("store.sync").and_then(|()| self.file.sync_data()).map_err(|error| self.failed(&error))
     }
 
     /// Notes beside the database that it has come as far as `generation`, which must be durable.
@@ -79,10 +79,7 @@ impl Durable {
     }
 
     fn failed(&self, error: &io::Error) -> StoreError {
-        StoreError::Io(format!(
-            "syncing the store in {} to the disk failed: {error}; see to the disk, then start the worker again",
-            self.dir.display()
-        ))
+        super::trouble::failed("syncing", &self.dir, error)
     }
 }
 
@@ -105,9 +102,9 @@ mod tests {
             condition: Condition::Any,
             value: Some(vec![b'x'; size]),
         };
-        database.change(&[change("small", 100)]).unwrap();
+        database.change(&[change("small", 100)], &mut Vec::new()).unwrap();
         assert_eq!(durable.sync_blobs().unwrap(), 0);
-        database.change(&[change("large", 1 << 20)]).unwrap();
+        database.change(&[change("large", 1 << 20)], &mut Vec::new()).unwrap();
         assert_ne!(durable.sync_blobs().unwrap(), 0);
         assert_eq!(durable.sync_blobs().unwrap(), 0);
     }

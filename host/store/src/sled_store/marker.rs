@@ -31,6 +31,7 @@ pub(super) fn write(dir: &Path, generation: u64) -> io::Result<()> {
     let mut file = File::create(&temporary)?;
     file.write_all(format!("{HEAD}{generation}\n").as_bytes())?;
     file.sync_all()?;
+    wharf_faults::hit("store.mark")?;
     fs::rename(&temporary, dir.join(NAME))?;
     sync_dir(dir)
 }

@@ -6,12 +6,17 @@
 //! * `durable`: what it takes until a flush has reached the disk.
 //! * `marker`: how damage is noticed that sled does not notice.
 //! * `open`: opening, and refusing what cannot be opened.
+//! * `leftovers`: what a kill while opening has left, and is no damage.
+//! * `trouble` and `rewrite`: a disk that fails, and the way back.
 
 mod committer;
 mod database;
 mod durable;
+mod leftovers;
 mod marker;
 mod open;
+mod rewrite;
+mod trouble;
 mod value;
 
 use std::fmt;
@@ -25,6 +30,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use self::committer::{Committer, Request};
 use self::database::Database;
+use self::trouble::Slot;
 use crate::store::{Bucket, Change, Store, StoreError, Versioned};
 use crate::watchers::Watchers;
 
@@ -34,13 +40,14 @@ const WAITING: usize = 1024;
 /// A [`Store`] in a directory of its own, for one process.
 ///
 /// A change is visible to `get` and `list` up to one flush (about a millisecond) before it is durable. When the disk
-/// fails, the store stops: what a failed flush has left on the disk cannot be known, so every later change is refused
-/// with the same error until the worker is started again.
+/// fails, the changes under way are refused, and so is everything that follows, reading too: what a failed flush has left
+/// on the disk cannot be known. The store then writes its files anew and opens them again, every two seconds until that
+/// works, and takes back what it refused; what it had answered is all there. [`Store::trouble`] says why meanwhile.
 ///
 /// Dropping the last handle waits for the change sets that were handed over, and closes the files.
 pub struct SledStore {
     dir: PathBuf,
-    database: Arc<Database>,
+    slot: Arc<Slot>,
     watchers: Arc<Watchers>,
     flushes: Arc<AtomicU64>,
     /// `None` only while dropping, which is what ends the committer.
@@ -67,16 +74,16 @@ impl SledStore {
 
     fn open_blocking(dir: PathBuf) -> Result<Self, StoreError> {
         let (database, durable) = open::open(&dir)?;
-        let database = Arc::new(database);
+        let slot = Arc::new(Slot::new(database));
         let watchers = Arc::new(Watchers::default());
         let flushes = Arc::new(AtomicU64::new(0));
         let (requests, receiver) = mpsc::channel(WAITING);
-        let committer = Committer::new(database.clone(), durable, watchers.clone(), flushes.clone());
+        let committer = Committer::new(&dir, slot.clone(), durable, watchers.clone(), flushes.clone());
         let committer = std::thread::Builder::new()
             .name("wharf-store".to_owned())
             .spawn(move || committer.run(receiver))
             .map_err(|error| StoreError::Io(format!("cannot start the store's thread: {error}")))?;
-        Ok(Self { dir, database, watchers, flushes, requests: Some(requests), committer: Some(committer) })
+        Ok(Self { dir, slot, watchers, flushes, requests: Some(requests), committer: Some(committer) })
     }
 
     /// How often the store waited for the disk since it was opened. Change sets that arrive together share one.
@@ -89,8 +96,8 @@ impl SledStore {
         &self,
         read: impl FnOnce(&Database) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let database = self.database.clone();
-        match tokio::task::spawn_blocking(move || read(&database)).await {
+        let slot = self.slot.clone();
+        match tokio::task::spawn_blocking(move || slot.ask(read)).await {
             Ok(result) => result,
             Err(error) => Err(StoreError::Io(format!("reading the store in {} failed: {error}", self.dir.display()))),
         }
@@ -121,6 +128,10 @@ impl Store for SledStore {
         let requests = self.requests.as_ref().ok_or_else(|| self.stopped())?;
         requests.send(Request { changes, answer }).await.map_err(|_| self.stopped())?;
         answered.await.map_err(|_| self.stopped())?
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.slot.trouble().map(|error| error.to_string())
     }
 
     fn watch(&self, bucket: Bucket) -> broadcast::Receiver<String> {

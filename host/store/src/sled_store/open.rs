@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::database::Database;
 use super::durable::Durable;
-use super::{marker, value};
+use super::{leftovers, marker, value};
 use crate::store::StoreError;
 
 /// sled's cache, in bytes. Everything Wharf keeps here is small; what does not fit is read from the file.
@@ -22,11 +22,11 @@ const LAYOUT: &[u8] = b"layout";
 /// Opens or makes the database in `dir`. Blocks.
 pub(super) fn open(dir: &Path) -> Result<(Database, Durable), StoreError> {
     let shown = dir.display().to_string();
-    let failed = |error: io::Error| StoreError::Io(format!("opening the store in {} failed: {error}", dir.display()));
+    let failed = |error: io::Error| super::trouble::failed("opening", dir, &error);
     make_dir(dir).map_err(failed)?;
     // Before sled touches anything.
     let known = marker::read(dir).map_err(failed)?.transpose().map_err(|why| damaged(&shown, &why))?;
-    let db = open_sled(dir)?;
+    let db = open_sled(dir, known.is_some())?;
     let database = Database::new(dir, db).map_err(|error| refused(dir, &error))?;
     check_layout(&database, dir, known.is_some())?;
     let (generation, count) = database.last()?;
@@ -62,11 +62,13 @@ fn make_dir(dir: &Path) -> io::Result<()> {
     builder.create(dir)
 }
 
-fn open_sled(dir: &Path) -> Result<sled::Db, StoreError> {
+/// `known`: there is a marker.
+fn open_sled(dir: &Path, known: bool) -> Result<sled::Db, StoreError> {
     // We flush each change ourselves, so sled's own timer would only wake the process up.
     let config = sled::Config::new().path(dir).cache_capacity(CACHE).flush_every_ms(None);
     let since = Instant::now();
     loop {
+        leftovers::remove(dir, known).map_err(|error| super::trouble::failed("opening", dir, &error))?;
         match config.open() {
             Ok(db) => return Ok(db),
             Err(error) if is_locked(&error) && since.elapsed() < PATIENCE => {
@@ -88,7 +90,7 @@ fn refused(dir: &Path, error: &sled::Error) -> StoreError {
         error if is_locked(error) => StoreError::Locked(format!(
             "the store in {shown} is in use by another wharf process; stop that one, or choose another data directory"
         )),
-        sled::Error::Io(error) => StoreError::Io(format!("opening the store in {shown} failed: {error}")),
+        sled::Error::Io(error) => super::trouble::failed("opening", dir, error),
         error => damaged(&shown.to_string(), &error.to_string()),
     }
 }
@@ -118,7 +120,8 @@ mod tests {
         for n in 0..400 {
             let key = format!("key-{n}");
             let value = Some(vec![b'v'; 100]);
-            database.change(&[Change { bucket: Bucket::Offsets, key, condition: Condition::Any, value }]).unwrap();
+            let change = Change { bucket: Bucket::Offsets, key, condition: Condition::Any, value };
+            database.change(&[change], &mut Vec::new()).unwrap();
         }
         durable.make(&database).unwrap();
         durable.mark(400).unwrap();
@@ -170,7 +173,7 @@ mod tests {
     fn a_value_that_is_missing_is_noticed() {
         let dir = tempfile::tempdir().unwrap();
         fill(dir.path());
-        let db = open_sled(dir.path()).unwrap();
+        let db = open_sled(dir.path(), true).unwrap();
         db.open_tree("offsets").unwrap().remove("key-7").unwrap();
         drop(db);
         assert!(refusal(dir.path()).contains("of its 400 values 399 can be found"));
@@ -200,7 +203,7 @@ mod tests {
     #[test]
     fn a_value_with_a_later_format_is_refused_and_named() {
         let dir = tempfile::tempdir().unwrap();
-        let db = open_sled(dir.path()).unwrap();
+        let db = open_sled(dir.path(), true).unwrap();
         db.open_tree("offsets").unwrap().insert("who", vec![9; 20]).unwrap();
         let database = Database::new(dir.path(), db).unwrap();
         for result in [database.get(Bucket::Offsets, "who").map(drop), database.list(Bucket::Offsets, "").map(drop)] {

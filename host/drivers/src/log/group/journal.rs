@@ -34,6 +34,8 @@ pub(crate) struct Journal {
     path: PathBuf,
     file: Option<File>,
     len: u64,
+    /// The file may have been replaced, or not: its length is to be looked up.
+    unsure: bool,
     committed: Committed,
 }
 
@@ -44,7 +46,7 @@ impl Journal {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             read => read.doing("read", &path)?,
         };
-        let mut journal = Self { path, file: None, len: 0, committed: BTreeMap::new() };
+        let mut journal = Self { path, file: None, len: 0, unsure: false, committed: BTreeMap::new() };
         let mut rest = bytes.as_slice();
         while let Some((changes, after)) = record(rest) {
             apply(&mut journal.committed, &changes);
@@ -64,6 +66,9 @@ impl Journal {
 
     /// Makes changes durable.
     pub(crate) fn write(&mut self, changes: &[Change]) -> Result<(), FileError> {
+        if std::mem::take(&mut self.unsure) {
+            self.measure()?;
+        }
         if self.len > COMPACT && self.len > 4 * 64 * self.committed.len() as u64 {
             self.compact()?;
         }
@@ -73,7 +78,13 @@ impl Journal {
             Some(file) => file,
             None => self.reopen()?,
         };
-        file.write_all_at(&bytes, self.len).and_then(|()| file.sync_data()).doing("write", &self.path)?;
+        let write = || {
+            wharf_faults::hit("group.write")?;
+            file.write_all_at(&bytes, self.len)?;
+            wharf_faults::hit("group.sync")?;
+            file.sync_data()
+        };
+        write().doing("write", &self.path)?;
         self.file = Some(file);
         self.len += bytes.len() as u64;
         apply(&mut self.committed, changes);
@@ -103,8 +114,19 @@ impl Journal {
             .collect();
         let bytes = encode(&live);
         self.file = None;
+        // The name may have changed hands before what follows failed.
+        self.unsure = true;
         files::replace(&self.path, &bytes)?;
+        self.unsure = false;
         self.len = bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Looks up how long the file is: whichever of two it is, it says what is committed.
+    fn measure(&mut self) -> Result<(), FileError> {
+        self.unsure = true;
+        self.len = Self::open(self.path.clone())?.len;
+        self.unsure = false;
         Ok(())
     }
 }
@@ -180,5 +202,19 @@ mod tests {
         }
         assert!(std::fs::metadata(&path).unwrap().len() < 2 * COMPACT);
         assert_eq!(read(&path).unwrap(), Committed::from([(("t".into(), 0), 999), (("t".into(), 7), 3)]));
+    }
+
+    #[test]
+    fn a_journal_that_was_replaced_although_it_seemed_not_loses_no_commit() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("g.journal");
+        let mut journal = Journal::open(path.clone()).unwrap();
+        let many: Vec<Change> = (0..100).map(|position| change(0, Some(position))).collect();
+        journal.write(&many).unwrap();
+        // As when the directory cannot be synced after the rename: the file is the short one, and `len` that of the long.
+        std::fs::write(&path, encode(&[change(0, Some(99))])).unwrap();
+        (journal.file, journal.unsure) = (None, true);
+        journal.write(&[change(0, Some(100))]).unwrap();
+        assert_eq!(read(&path).unwrap(), Committed::from([(("t".into(), 0), 100)]));
     }
 }

@@ -37,6 +37,7 @@ impl Groups {
     /// Reads what all groups have committed. Blocks.
     pub(crate) fn open(dir: &Path, topics: Arc<Topics>) -> Result<Self, FileError> {
         files::create_dir(dir)?;
+        files::tidy(dir);
         let groups = Self { dir: dir.to_owned(), topics, open: Mutex::default() };
         for path in files::entries(dir)? {
             if let Some(name) = path.file_name().and_then(|name| names::group_of(name.to_str()?)) {

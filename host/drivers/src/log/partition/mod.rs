@@ -9,6 +9,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
@@ -23,6 +24,9 @@ use super::options::{LogOptions, SyncPolicy};
 use super::segment::SegmentList;
 use super::sources::Sources;
 use crate::driver::DriverError;
+
+/// How long a failed write is told of when no other follows. Longer than a waiting task takes to try again.
+const RECENT: Duration = Duration::from_secs(30);
 
 /// Who a partition is and where it lies.
 #[derive(Debug, Clone)]
@@ -45,6 +49,10 @@ pub(crate) struct Partition {
     pub(crate) sources: Mutex<Sources>,
     /// Why it can be neither written nor read: found when it was opened.
     damage: Option<String>,
+    /// Why the last write failed, and when; `None` after one that worked.
+    trouble: Mutex<Option<(Instant, DriverError)>>,
+    /// Whether `trouble` is there, so that a write that works need not lock.
+    is_troubled: AtomicBool,
     /// The row behind the last that readers may see.
     end: AtomicU64,
     deleted: AtomicBool,
@@ -89,6 +97,29 @@ impl Partition {
                 "partition {} of topic `{}` cannot be used: {damage}",
                 self.place.number, self.place.topic
             ))),
+        }
+    }
+
+    /// Why it cannot be written, if that was so a moment ago. A partition that nobody tries to write to any more is
+    /// not in trouble.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let trouble = lock(&self.trouble);
+        let recent = trouble.as_ref().filter(|(since, _)| since.elapsed() < RECENT);
+        recent.map(|(_, error)| {
+            format!("partition {} of topic `{}` cannot be written: {error}", self.place.number, self.place.topic)
+        })
+    }
+
+    fn write_failed(&self, error: &DriverError) {
+        tracing::error!(topic = %self.place.topic, partition = self.place.number, %error, "write failed");
+        *lock(&self.trouble) = Some((Instant::now(), error.clone()));
+        self.is_troubled.store(true, Ordering::Release);
+    }
+
+    fn write_worked(&self) {
+        if self.is_troubled.swap(false, Ordering::AcqRel) {
+            tracing::info!(topic = %self.place.topic, partition = self.place.number, "writing works again");
+            *lock(&self.trouble) = None;
         }
     }
 

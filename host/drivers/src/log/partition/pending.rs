@@ -27,7 +27,7 @@ impl Pending {
 
     /// The batch is not, or perhaps not, in the log, and so nothing of its producer may follow.
     pub(crate) fn fail(self, error: DriverError) {
-        self.producer.fence().fail();
+        self.producer.fence().fail(&error);
         self.done.send(Err(error)).ok();
     }
 }

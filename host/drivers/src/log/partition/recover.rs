@@ -20,6 +20,7 @@ use crate::log::walk::{Step, Walker};
 
 /// Opens a partition; its directory must exist. Damage does not fail it, but makes it unusable.
 pub(crate) fn recover(place: Place, runtime: Handle) -> Result<Arc<Partition>, FileError> {
+    files::tidy(&place.dir);
     let mut found = Found::default();
     let logs = logs(&place.dir)?;
     for (at, (base, path)) in logs.iter().enumerate() {
@@ -27,8 +28,10 @@ pub(crate) fn recover(place: Place, runtime: Handle) -> Result<Arc<Partition>, F
         found.segment(&place, *base, path, next)?;
     }
     let (snapshot, sources) = sources::load(&place.dir, found.end)?;
-    if logs.is_empty() && snapshot > 0 {
-        found.damage(format!("all segment files in {} are missing", place.dir.display()));
+    // A snapshot is only ever written beside a segment. What it covers may be behind the end that was found.
+    if logs.is_empty() && sources::is_any(&place.dir)? {
+        let dir = place.dir.display();
+        found.damage(format!("all segment files in {dir} are missing: put them back, or delete the topic"));
     }
     let sources = collect(&found.segments, snapshot, sources)?;
     let writer = Writer::new(found.active, found.end, (snapshot == found.end).then_some(snapshot));
@@ -41,6 +44,8 @@ pub(crate) fn recover(place: Place, runtime: Handle) -> Result<Arc<Partition>, F
         segments: SegmentList::new(found.segments),
         sources: Mutex::new(sources),
         damage: found.damage,
+        trouble: Mutex::default(),
+        is_troubled: AtomicBool::new(false),
         end: AtomicU64::new(found.end),
         deleted: AtomicBool::new(false),
         closed: AtomicBool::new(false),
@@ -85,7 +90,10 @@ impl Found {
         // A broken frame in a segment that was closed is found, and told, by whoever reads it.
         if scan.position == len && scan.end != next {
             let dir = place.dir.display();
-            self.damage(format!("rows {} to {} are missing: no segment file in {dir} holds them", scan.end, next - 1));
+            let (from, upto) = (scan.end, next.saturating_sub(1));
+            self.damage(format!(
+                "rows {from} to {upto} are missing, no segment file in {dir} holds them: put it back, or delete the topic"
+            ));
         }
         self.segments.push(Arc::new(Segment::sealed(base, path.to_owned(), len)));
         Ok(())
@@ -113,6 +121,7 @@ impl Found {
                     bytes = len - scan.position, row = scan.end, "cut a frame that is not whole from the end"
                 );
                 file.set_len(scan.position).doing("cut", path)?;
+                wharf_faults::hit("log.recover").doing("sync", path)?;
             }
         }
         // Also what looks whole may be in the memory of the operating system only, and is readable from now on.

@@ -24,6 +24,8 @@ pub(super) struct Writer {
     segment: Option<Arc<Segment>>,
     /// Its file; `None` when it must be opened, and cut, before it is written again.
     file: Option<File>,
+    /// A roll failed half-way: the next segment's file may be there, and so no row may go into this one any more.
+    rolling: bool,
     /// Where the next frame goes: everything before is acknowledged.
     position: u64,
     /// The offset of the next row.
@@ -68,6 +70,9 @@ impl Hints {
     fn write(&mut self) {
         let (index, times) = std::mem::take(&mut self.waiting);
         self.index.append(&index);
+        if !index.is_empty() {
+            wharf_faults::reach("log.index");
+        }
         self.times.append(&times);
     }
 }
@@ -81,6 +86,7 @@ impl Writer {
         Self {
             segment,
             file: None,
+            rolling: false,
             position,
             next,
             durable: next,
@@ -97,7 +103,8 @@ impl Writer {
     pub(super) fn write(&mut self, partition: &Partition, group: VecDeque<Pending>, sync: bool) -> Option<Duration> {
         let (mut run, mut bytes) = (Vec::with_capacity(group.len()), 0);
         for batch in group {
-            let full = self.position + bytes + batch.frame.len() > partition.place.options.segment_bytes;
+            let full =
+                self.rolling || self.position + bytes + batch.frame.len() > partition.place.options.segment_bytes;
             if full && self.position + bytes > 0 {
                 self.write_run(partition, std::mem::take(&mut run));
                 bytes = 0;
@@ -105,7 +112,9 @@ impl Writer {
                 if self.segment.as_ref().is_some_and(|segment| segment.base < self.next)
                     && let Err(error) = self.roll(partition)
                 {
-                    batch.fail(error.into());
+                    let error = DriverError::from(error);
+                    partition.write_failed(&error);
+                    batch.fail(error);
                     continue;
                 }
             }
@@ -149,11 +158,12 @@ impl Writer {
         };
         match outcome {
             Ok((segment, (position, next))) => {
+                wharf_faults::reach("log.publish");
                 self.publish(partition, &segment, &run, position, next);
                 run.into_iter().for_each(Pending::succeed);
             }
             Err(error) => {
-                tracing::error!(topic = %partition.place.topic, partition = partition.place.number, %error, "write failed");
+                partition.write_failed(&error);
                 run.into_iter().for_each(|batch| batch.fail(error.clone()));
             }
         }
@@ -182,7 +192,7 @@ impl Writer {
                     Ok(file) => {
                         self.reserved = self.position;
                         self.file = Some(file);
-                        DriverError::Retriable(error.to_string())
+                        error.into()
                     }
                     Err(cut) => DriverError::MaybeWritten(format!("{error}; and then: {cut}")),
                 })
@@ -206,9 +216,10 @@ impl Writer {
         }
         let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(run.len() * 4);
         run.iter().for_each(|batch| batch.frame.slices(&mut slices));
-        files::write_at(file, &mut slices, self.position).doing("write", &segment.path)?;
+        let write = wharf_faults::hit("log.write").and_then(|()| files::write_at(file, &mut slices, self.position));
+        write.doing("write", &segment.path)?;
         if place.options.durable_first() {
-            file.sync_data().doing("sync", &segment.path)?;
+            wharf_faults::hit("log.sync").and_then(|()| file.sync_data()).doing("sync", &segment.path)?;
         }
         Ok(())
     }
@@ -243,6 +254,7 @@ impl Writer {
         }
         segment.publish(end, &entries);
         partition.publish(next);
+        partition.write_worked();
     }
 
     /// The segment to write to, with its file open and nothing behind `position`.
@@ -261,13 +273,18 @@ impl Writer {
     /// Closes the segment and begins the next.
     fn roll(&mut self, partition: &Partition) -> Result<(), FileError> {
         let place = &partition.place;
-        self.finish()?;
+        wharf_faults::hit("log.roll").doing("close", &place.dir)?;
+        self.finish(place)?;
+        wharf_faults::reach("log.roll.finished");
         let old = self.segment.take();
+        self.rolling = true;
         match self.begin(place, partition) {
             Ok(segment) => {
                 if let Some(old) = old {
                     old.seal();
                 }
+                self.rolling = false;
+                wharf_faults::reach("log.roll.begun");
                 self.snapshot(partition, segment.base);
                 Ok(())
             }
@@ -279,7 +296,7 @@ impl Writer {
     }
 
     /// Makes the segment durable and gives back the room reserved behind its end.
-    fn finish(&mut self) -> Result<(), FileError> {
+    fn finish(&mut self, place: &Place) -> Result<(), FileError> {
         let Some(segment) = &self.segment else { return Ok(()) };
         let path = segment.path.clone();
         let file = match &self.file {
@@ -288,8 +305,9 @@ impl Writer {
             None => self.file.insert(reopen(&path, self.position)?),
         };
         file.set_len(self.position).doing("cut", &path)?;
-        if let Err(error) = file.sync_all().doing("sync", &path) {
+        if let Err(error) = wharf_faults::hit("log.sync").and_then(|()| file.sync_all()).doing("sync", &path) {
             self.file = None;
+            self.unsynced(place, &error);
             return Err(error);
         }
         self.reserved = self.position;
@@ -303,7 +321,7 @@ impl Writer {
     fn begin(&mut self, place: &Place, partition: &Partition) -> Result<Arc<Segment>, FileError> {
         let path = place.dir.join(names::file_at(self.next, "log"));
         let file = files::open_rw(&path)?;
-        file.set_len(0).doing("cut", &path)?;
+        wharf_faults::hit("log.roll.created").and_then(|()| file.set_len(0)).doing("cut", &path)?;
         files::sync_dir(&place.dir)?;
         let segment = Arc::new(Segment::active(self.next, path, 0, Vec::new()));
         self.hints = Hints::new(&segment);
@@ -317,25 +335,33 @@ impl Writer {
 
     fn sync(&mut self, place: &Place) {
         let (Some(segment), Some(file)) = (&self.segment, self.file.take()) else { return };
-        match file.sync_data().doing("sync", &segment.path) {
+        match wharf_faults::hit("log.sync").and_then(|()| file.sync_data()).doing("sync", &segment.path) {
             Ok(()) => {
                 self.file = Some(file);
                 self.durable = self.next;
                 self.hints.write();
             }
-            // Acknowledged before durable, as was asked for: nobody can be told any more.
-            Err(error) => tracing::error!(
-                topic = %place.topic, partition = place.number, from = self.durable, upto = self.next, %error,
-                "rows that were acknowledged may be lost with a power failure"
-            ),
+            Err(error) => self.unsynced(place, &error),
         }
         self.dirty = false;
         self.synced_at = Instant::now();
     }
 
+    /// A sync failed, and is not tried again: the system may have dropped what it could not write, and would say that all
+    /// is well. Rows that were acknowledged before they were durable, as was asked for, are at risk: nobody can be told any
+    /// more.
+    fn unsynced(&mut self, place: &Place, error: &FileError) {
+        if std::mem::take(&mut self.dirty) {
+            tracing::error!(
+                topic = %place.topic, partition = place.number, from = self.durable, upto = self.next, %error,
+                "rows that were acknowledged may be lost with a power failure"
+            );
+        }
+    }
+
     /// See [`Partition::close`].
     pub(super) fn settle(&mut self, partition: &Partition) -> Result<(), FileError> {
-        self.finish()?;
+        self.finish(&partition.place)?;
         if let Some(segment) = &self.segment
             && self.snapshot != Some(self.next)
         {
@@ -362,6 +388,7 @@ fn reopen(path: &std::path::Path, position: u64) -> Result<File, FileError> {
     let file = files::open_rw(path)?;
     if file.metadata().doing("look at", path)?.len() != position {
         file.set_len(position).doing("cut", path)?;
+        wharf_faults::hit("log.recover").doing("sync", path)?;
         file.sync_all().doing("sync", path)?;
     }
     Ok(file)

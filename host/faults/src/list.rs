@@ -1,0 +1,37 @@
+//! The points there are.
+
+/// Every point, with what is done and what is not when it is reached. A test of `tests/chaos` compares this list with the
+/// sources, and kills a worker at each.
+pub const POINTS: &[(&str, &str)] = &[
+    ("log.write", "a group of batches is about to be written to a segment"),
+    ("log.sync", "the group is written, and not yet durable"),
+    ("log.publish", "the group is durable, and neither acknowledged nor seen by a reader"),
+    ("log.roll", "a segment is about to be closed"),
+    ("log.roll.finished", "the old segment is closed, the next not begun"),
+    ("log.roll.created", "the next segment's file is there, its name not yet durable"),
+    ("log.roll.begun", "the next segment is begun, the snapshot of sources not written"),
+    ("log.index", "the index has its new entries, the index of times not yet"),
+    ("log.replace", "a small file is written aside, and not yet in its place"),
+    ("log.topic", "the directories of a new topic are there, its description not yet"),
+    ("log.recover", "a torn end was cut at a start, and not yet durably"),
+    ("log.read", "rows are about to be read from a segment"),
+    ("group.write", "a group's commit is about to be written to its journal"),
+    ("group.sync", "the commit is written, and not yet durable"),
+    ("store.change", "a change set is made in memory, and not flushed"),
+    ("store.sync", "sled has flushed, its file is not yet synced"),
+    ("store.mark", "the store's marker is written aside, and not yet in its place"),
+    ("source.sent", "the queue has taken a batch, and not acknowledged it"),
+    ("source.acknowledged", "the queue has acknowledged a batch, its offsets are not stored"),
+    ("source.stored", "offsets are stored"),
+    ("source.commit", "the guest is about to be told of what is durable"),
+    ("source.committed", "the guest was told"),
+    ("sink.put", "the guest has taken rows, and not flushed them"),
+    ("sink.flush", "the guest is about to be asked to flush"),
+    ("sink.flushed", "the guest has flushed, the position is not committed"),
+    ("sink.committed", "the position is committed"),
+    ("connector.stored", "a connector is stored, and not started"),
+    ("plugin.read", "a plugin's file is read, and not loaded"),
+    ("plugin.compiled", "a plugin is compiled, and not kept"),
+    ("cache.write", "a compiled plugin is half written aside"),
+    ("cache.rename", "a compiled plugin is written aside, and not yet in its place"),
+];
