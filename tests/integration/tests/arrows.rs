@@ -33,10 +33,7 @@ const KNOWS: &[(&str, &[&str])] = &[
         ],
     ),
     // It measures the parts in one process, and the binary from outside.
-    (
-        "wharf-bench",
-        &["wharf", "wharf-core", "wharf-drivers", "wharf-runtime", "wharf-sandbox", "wharf-store"],
-    ),
+    ("wharf-bench", &["wharf", "wharf-core", "wharf-drivers", "wharf-runtime", "wharf-sandbox", "wharf-store"]),
     // They drive the built binary from outside.
     ("xtask", &[]),
     ("wharf-integration", &[]),
