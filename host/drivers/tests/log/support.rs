@@ -143,7 +143,8 @@ pub(crate) async fn all_values(log: &LogDriver) -> Result<Vec<String>, DriverErr
     }
 }
 
-/// Copies a directory, file by file in the order of their names, as a backup would.
+/// Copies a directory, file by file in the order of their names, as a backup would: a file that went away since it was
+/// listed, as an old snapshot does when there is a newer one, is left out.
 pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     let mut entries: Vec<PathBuf> = std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -153,7 +154,11 @@ pub(crate) fn copy(from: &Path, to: &Path) {
         if entry.is_dir() {
             copy(&entry, &target);
         } else if entry.extension().is_none_or(|extension| extension != "tmp") {
-            std::fs::copy(&entry, &target).unwrap();
+            match std::fs::copy(&entry, &target) {
+                Err(error)
+                    if error.kind() == std::io::ErrorKind::NotFound && entry.extension() != Some("log".as_ref()) => {}
+                copied => drop(copied.unwrap()),
+            }
         }
     }
 }
