@@ -1,8 +1,8 @@
 //! The compile cache: compiled components in a private directory.
 //!
 //! A file is named after the SHA-256 of the `.wasm` and a hash of everything that shapes compiled code (wasmtime's
-//! version, its configuration, the processor). It begins with the SHA-256 of what follows, so that a damaged file is
-//! compiled anew rather than run. Files are written aside, synced and renamed.
+//! version, its configuration, the processor). It begins with the SHA-256 of its name and of what follows, so that a file
+//! that is damaged, or another's, is compiled anew rather than run. Files are written aside, synced and renamed.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::hash::{Hash, Hasher};
@@ -29,9 +29,10 @@ const DIGEST_BYTES: usize = 32;
 pub(crate) struct Cache {
     dir: PathBuf,
     max_bytes: u64,
-    /// Makes the names of temporary files unique within this process.
-    counter: AtomicU64,
 }
+
+/// Makes the names of temporary files unique within this process, which may have several caches in one directory.
+static COUNTER: AtomicU64 = AtomicU64::new(0);
 
 impl Cache {
     /// Makes `dir` if need be, for this user alone.
@@ -45,16 +46,20 @@ impl Cache {
         if metadata.mode() & 0o077 != 0 {
             fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(failed)?;
         }
-        let cache = Self { dir: dir.to_owned(), max_bytes, counter: AtomicU64::new(0) };
+        let cache = Self { dir: dir.to_owned(), max_bytes };
         cache.tidy().map_err(failed)?;
         Ok(cache)
     }
 
-    /// Removes what a crash left half written. Nobody else writes here: the worker holds its data directory.
+    /// Removes what a crash left half written. No other process writes here: the worker holds its data directory. This one
+    /// may, through another cache in the same directory.
     fn tidy(&self) -> io::Result<()> {
+        let own = format!(".{}-", std::process::id());
         for entry in fs::read_dir(&self.dir)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == ASIDE) {
+            let entry = entry?;
+            let (path, name) = (entry.path(), entry.file_name());
+            let is_own = name.as_encoded_bytes().starts_with(own.as_bytes());
+            if !is_own && path.extension().is_some_and(|extension| extension == ASIDE) {
                 tracing::debug!(path = %path.display(), "remove a compiled plugin that is not whole");
                 fs::remove_file(&path)?;
             }
@@ -94,11 +99,11 @@ impl Cache {
     }
 
     fn write(&self, path: &Path, artifact: &[u8]) -> io::Result<()> {
-        let number = self.counter.fetch_add(1, Ordering::Relaxed);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let aside = self.dir.join(format!(".{}-{number}.{ASIDE}", std::process::id()));
         let written = (|| {
             let mut file = File::create(&aside)?;
-            file.write_all(&Sha256::digest(artifact))?;
+            file.write_all(&digest(path, artifact))?;
             wharf_faults::hit("cache.write")?;
             file.write_all(artifact)?;
             file.sync_all()?;
@@ -143,14 +148,20 @@ impl Cache {
     }
 }
 
+/// What says that `artifact` is whole, and the one that belongs at `path`.
+fn digest(path: &Path, artifact: &[u8]) -> [u8; DIGEST_BYTES] {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    Sha256::new().chain_update(name).chain_update(artifact).finalize().into()
+}
+
 /// Reads an artifact, checks its digest, and marks the file as used now.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
-    let mut digest = [0; DIGEST_BYTES];
-    file.read_exact(&mut digest)?;
+    let mut said = [0; DIGEST_BYTES];
+    file.read_exact(&mut said)?;
     let mut artifact = Vec::new();
     file.read_to_end(&mut artifact)?;
-    if Sha256::digest(&artifact).as_slice() != digest {
+    if digest(path, &artifact) != said {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "its digest is wrong"));
     }
     if let Err(error) = file.set_modified(SystemTime::now()) {
@@ -191,6 +202,16 @@ mod tests {
         cache.put(&engine, "aa", &engine.precompile_component(EMPTY).unwrap());
         assert!(cache.get(&engine, "aa").is_some());
         assert!(cache.get(&engine, "bb").is_none());
+    }
+
+    #[test]
+    fn what_was_compiled_from_another_wasm_is_not_used_whatever_its_file_is_called() {
+        let (dir, engine) = (tempfile::tempdir().unwrap(), crate::engine::start().unwrap());
+        let cache = Cache::open(dir.path(), 1 << 20).unwrap();
+        cache.put(&engine, "aa", &engine.precompile_component(EMPTY).unwrap());
+        fs::rename(cache.path(&engine, "aa"), cache.path(&engine, "bb")).unwrap();
+        assert!(cache.get(&engine, "bb").is_none());
+        assert_eq!(files(dir.path()), Vec::<PathBuf>::new());
     }
 
     #[test]
