@@ -167,7 +167,6 @@ proptest! {
                 prop_assert!(kind == Kind::Source || !spec.topics.is_empty());
                 prop_assert!(spec.restart.backoff.initial <= spec.restart.backoff.max && spec.restart.max_failures > 0);
                 prop_assert_eq!((spec.name.as_str(), spec.kind), (name.trim(), kind));
-                prop_assert!(!spec.class.is_empty());
             }
             Err(errors) => {
                 prop_assert!(!errors.0.is_empty());
