@@ -13,7 +13,7 @@ pub const POINTS: &[(&str, &str)] = &[
     ("log.index", "the index has its new entries, the index of times not yet"),
     ("log.replace", "a small file is written aside, and not yet in its place"),
     ("log.topic", "the directories of a new topic are there, its description not yet"),
-    ("log.recover", "a torn end was cut at a start, and not yet durably"),
+    ("log.recover", "what was never acknowledged was cut, at a start or after a failed write, and not yet durably"),
     ("log.read", "rows are about to be read from a segment"),
     ("group.write", "a group's commit is about to be written to its journal"),
     ("group.sync", "the commit is written, and not yet durable"),

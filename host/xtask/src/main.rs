@@ -19,6 +19,7 @@ mod chaos;
 mod demo;
 mod guests;
 mod process;
+mod procfs;
 mod rest;
 mod test;
 mod worker;

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::process;
 use crate::rest::Rest;
+use crate::{process, procfs};
 
 /// How to start one.
 #[derive(Debug)]
@@ -90,9 +90,7 @@ impl Worker {
 
     /// Its largest resident set so far, in bytes, where the system tells.
     pub(crate) fn peak_rss(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+        procfs::usage(self.id()).ok().map(|usage| usage.peak)
     }
 
     /// SIGKILL: it gets no chance to tidy up.

@@ -4,8 +4,8 @@ use proptest::collection::btree_map;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{Config, ConnectorSpec, check_name, check_topic, check_value, normalize, worker_keys};
-use crate::plugin::{ConfigKey, Descriptor, Importance, Kind, ValueType, Width};
+use super::{Config, ConnectorSpec, check_name, check_topic, check_value, normalize, tests, worker_keys};
+use crate::plugin::{ConfigKey, Descriptor, Kind, ValueType};
 use crate::policy::RestartPolicy;
 
 const TYPES: [ValueType; 15] = [
@@ -27,27 +27,12 @@ const TYPES: [ValueType; 15] = [
 ];
 
 fn key(name: &str, value_type: ValueType) -> ConfigKey {
-    ConfigKey {
-        name: name.to_owned(),
-        value_type,
-        required: false,
-        default: None,
-        importance: Importance::Low,
-        documentation: String::new(),
-        group: String::new(),
-        order: 1,
-        width: Width::None,
-        display_name: name.to_owned(),
-        dependents: Vec::new(),
-        allowed: Vec::new(),
-    }
+    tests::key(name, value_type, false, None)
 }
 
 fn descriptor(kind: Kind) -> Descriptor {
     let keys = TYPES.iter().map(|it| key(&format!("{it:?}"), *it)).chain([key("topic", ValueType::String)]);
-    let (summary, documentation, aliases) = Default::default();
-    let (name, version) = ("p".to_owned(), "1.0.0".to_owned());
-    Descriptor { name, version, kind, summary, documentation, aliases, keys: keys.collect() }
+    tests::descriptor(kind, keys.collect())
 }
 
 /// Texts that are nearly right, as well as any.

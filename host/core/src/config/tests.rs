@@ -6,7 +6,7 @@ use super::{Config, ConfigErrors, ConnectorSpec, ErrorPolicy, worker_keys};
 use crate::plugin::{ConfigKey, Descriptor, Importance, Kind, ValueType, Width};
 use crate::policy::RestartPolicy;
 
-fn key(name: &str, value_type: ValueType, required: bool, default: Option<&str>) -> ConfigKey {
+pub(super) fn key(name: &str, value_type: ValueType, required: bool, default: Option<&str>) -> ConfigKey {
     ConfigKey {
         name: name.to_owned(),
         value_type,
@@ -23,7 +23,7 @@ fn key(name: &str, value_type: ValueType, required: bool, default: Option<&str>)
     }
 }
 
-fn descriptor(kind: Kind, keys: Vec<ConfigKey>) -> Descriptor {
+pub(super) fn descriptor(kind: Kind, keys: Vec<ConfigKey>) -> Descriptor {
     Descriptor {
         name: "file".to_owned(),
         version: "0.1.0".to_owned(),

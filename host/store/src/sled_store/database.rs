@@ -4,8 +4,10 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
-use sled::Transactional;
-use sled::transaction::{ConflictableTransactionError, TransactionError};
+use sled::transaction::{
+    ConflictableTransactionError, TransactionError, TransactionalTree, UnabortableTransactionError,
+};
+use sled::{IVec, Transactional};
 
 use super::value;
 use crate::store::{Bucket, Change, StoreError, Versioned};
@@ -18,7 +20,42 @@ const LAST: &[u8] = b"last";
 pub(super) struct Before {
     bucket: Bucket,
     key: String,
-    raw: Option<Vec<u8>>,
+    raw: Option<IVec>,
+}
+
+/// The trees of the buckets, as a transaction sees them.
+struct Trees<'a> {
+    connectors: &'a TransactionalTree,
+    offsets: &'a TransactionalTree,
+    meta: &'a TransactionalTree,
+}
+
+impl Trees<'_> {
+    fn of(&self, bucket: Bucket) -> &TransactionalTree {
+        match bucket {
+            Bucket::Connectors => self.connectors,
+            Bucket::Offsets => self.offsets,
+            Bucket::Meta => self.meta,
+        }
+    }
+
+    /// Puts a value, or its absence, in the place of what was there, which is the answer; `count` counts along.
+    fn put(
+        &self,
+        bucket: Bucket,
+        key: &str,
+        raw: Option<IVec>,
+        count: &mut u64,
+    ) -> Result<Option<IVec>, UnabortableTransactionError> {
+        let tree = self.of(bucket);
+        let (old, after) = match raw {
+            Some(raw) => (tree.insert(key, raw)?, 1),
+            None => (tree.remove(key)?, 0),
+        };
+        // Wraps only where a damaged store has more values than it knows of, which opening refuses.
+        *count = count.wrapping_add(after).wrapping_sub(u64::from(old.is_some()));
+        Ok(old)
+    }
 }
 
 /// The open database: one tree for each bucket and one of our own.
@@ -55,10 +92,7 @@ impl Database {
 
     /// The last change: its generation, and how many values there were after it.
     pub(super) fn last(&self) -> Result<(u64, u64), StoreError> {
-        match self.own.get(LAST).map_err(|error| self.failed("reading", &error))? {
-            Some(bytes) => last(&bytes).map_err(|why| self.unreadable("last", &why)),
-            None => Ok((0, 0)),
-        }
+        self.decode_last(self.own.get(LAST).map_err(|error| self.failed("reading", &error))?)
     }
 
     /// Counts the values. Reads them all.
@@ -105,14 +139,10 @@ impl Database {
         // A transaction over the trees, not a batch each: sled recovers the former as a whole. It runs once, since the
         // committer is the only writer.
         let result = trees.transaction(|(connectors, offsets, meta, own)| {
-            let tree = |bucket| match bucket {
-                Bucket::Connectors => connectors,
-                Bucket::Offsets => offsets,
-                Bucket::Meta => meta,
-            };
+            let trees = Trees { connectors, offsets, meta };
             before.borrow_mut().clear();
             for change in changes {
-                let now = match tree(change.bucket).get(&change.key)? {
+                let now = match trees.of(change.bucket).get(&change.key)? {
                     Some(bytes) => {
                         Some(value::decode(&bytes).map_err(|why| abort(self.unreadable(&change.key, &why)))?.0)
                     }
@@ -122,20 +152,11 @@ impl Database {
                     return Err(abort(StoreError::Conflict { key: change.key.clone() }));
                 }
             }
-            let (generation, mut count) = match own.get(LAST)? {
-                Some(bytes) => last(&bytes).map_err(|why| abort(self.unreadable("last", &why)))?,
-                None => (0, 0),
-            };
+            let (generation, mut count) = self.decode_last(own.get(LAST)?).map_err(abort)?;
             let generation = generation + 1;
             for change in changes {
-                let tree = tree(change.bucket);
-                let (old, after) = match &change.value {
-                    Some(value) => (tree.insert(change.key.as_str(), value::encode(generation, value))?, 1),
-                    None => (tree.remove(change.key.as_str())?, 0),
-                };
-                // Wraps only where a damaged store has more values than it knows of, which opening refuses.
-                count = count.wrapping_add(after).wrapping_sub(u64::from(old.is_some()));
-                let raw = old.map(|raw| raw.to_vec());
+                let raw = change.value.as_ref().map(|value| value::encode(generation, value).into());
+                let raw = trees.put(change.bucket, &change.key, raw, &mut count)?;
                 before.borrow_mut().push(Before { bucket: change.bucket, key: change.key.clone(), raw });
             }
             own.insert(LAST, value::encode(generation, &count.to_le_bytes()))?;
@@ -158,21 +179,10 @@ impl Database {
     pub(super) fn restore(&self, undo: &[Before], made: u64) -> Result<(), StoreError> {
         let trees = (&self.connectors, &self.offsets, &self.meta, &self.own);
         let result = trees.transaction(|(connectors, offsets, meta, own)| {
-            let (generation, mut count) = match own.get(LAST)? {
-                Some(bytes) => last(&bytes).map_err(|why| abort(self.unreadable("last", &why)))?,
-                None => (0, 0),
-            };
+            let (generation, mut count) = self.decode_last(own.get(LAST)?).map_err(abort)?;
+            let trees = Trees { connectors, offsets, meta };
             for Before { bucket, key, raw } in undo.iter().rev() {
-                let tree = match bucket {
-                    Bucket::Connectors => connectors,
-                    Bucket::Offsets => offsets,
-                    Bucket::Meta => meta,
-                };
-                let (old, after) = match raw {
-                    Some(raw) => (tree.insert(key.as_str(), raw.as_slice())?, 1),
-                    None => (tree.remove(key.as_str())?, 0),
-                };
-                count = count.wrapping_add(after).wrapping_sub(u64::from(old.is_some()));
+                trees.put(*bucket, key, raw.clone(), &mut count)?;
             }
             own.insert(LAST, value::encode(generation.max(made), &count.to_le_bytes()))?;
             Ok(())
@@ -189,6 +199,10 @@ impl Database {
             Bucket::Offsets => &self.offsets,
             Bucket::Meta => &self.meta,
         }
+    }
+
+    fn decode_last(&self, bytes: Option<IVec>) -> Result<(u64, u64), StoreError> {
+        bytes.map_or(Ok((0, 0)), |bytes| last(&bytes)).map_err(|why| self.unreadable("last", &why))
     }
 
     fn failed(&self, doing: &str, error: &sled::Error) -> StoreError {

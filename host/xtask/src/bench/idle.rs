@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::figure::{Figure, Target, Unit};
 use super::lab::{self, Lab};
-use super::procfs::{self, Usage};
 use super::report::Report;
+use crate::procfs::{self, Usage};
 use crate::worker::Worker;
 
 pub(super) const SECTION: &str = "idle tasks";

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::figure::{Figure, Target, Unit};
 use super::lab::{self, Lab};
-use super::procfs;
 use super::report::Report;
+use crate::procfs;
 
 pub(super) const SECTION: &str = "memory check, rows of 1 KiB";
 

@@ -11,7 +11,6 @@ mod limits;
 mod machine;
 mod memory;
 mod moving;
-mod procfs;
 mod programs;
 mod report;
 mod times;

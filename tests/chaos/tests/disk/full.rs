@@ -12,7 +12,7 @@ const SMALL: u32 = 48;
 #[test]
 fn a_full_disk_under_the_log_is_waited_for_and_no_line_is_lost_or_doubled() {
     let Some(disk) = Mount::tmpfs(SMALL) else { return };
-    let mut scene = Scene::new(Setup::new().config(CONFIG).data_dir(disk.path().join("data")));
+    let mut scene = Scene::on(&disk, CONFIG);
     scene.connect();
     scene.feed(20_000);
     scene.arrive();
@@ -36,7 +36,7 @@ fn a_full_disk_under_the_log_is_waited_for_and_no_line_is_lost_or_doubled() {
 #[test]
 fn a_worker_that_is_killed_on_a_full_disk_goes_on_once_there_is_room() {
     let Some(disk) = Mount::tmpfs(SMALL) else { return };
-    let mut scene = Scene::new(Setup::new().config(CONFIG).data_dir(disk.path().join("data")));
+    let mut scene = Scene::on(&disk, CONFIG);
     scene.connect();
     scene.feed(20_000);
     scene.arrive();
@@ -52,7 +52,7 @@ fn a_worker_that_is_killed_on_a_full_disk_goes_on_once_there_is_room() {
 #[test]
 fn on_a_full_disk_a_connector_is_refused_whole_and_taken_later() {
     let Some(disk) = Mount::tmpfs(SMALL) else { return };
-    let mut scene = Scene::new(Setup::new().config(CONFIG).data_dir(disk.path().join("data")));
+    let mut scene = Scene::on(&disk, CONFIG);
     scene.connect();
     scene.feed(1000);
     scene.arrive();
@@ -95,7 +95,7 @@ fn on_a_full_disk_a_connector_is_refused_whole_and_taken_later() {
 #[test]
 fn what_was_refused_on_a_full_disk_is_not_there_after_a_restart_either() {
     let Some(disk) = Mount::tmpfs(SMALL) else { return };
-    let mut scene = Scene::new(Setup::new().config(CONFIG).data_dir(disk.path().join("data")));
+    let mut scene = Scene::on(&disk, CONFIG);
     scene.connect();
     disk.fill();
     let rest = scene.worker.rest();
@@ -132,7 +132,7 @@ fn a_sink_whose_disk_is_full_waits_and_no_line_is_lost() {
 #[test]
 fn a_worker_that_starts_on_a_full_disk_says_so_or_runs() {
     let Some(disk) = Mount::tmpfs(SMALL) else { return };
-    let mut scene = Scene::new(Setup::new().config(CONFIG).data_dir(disk.path().join("data")));
+    let mut scene = Scene::on(&disk, CONFIG);
     scene.connect();
     scene.feed(20_000);
     scene.arrive();

@@ -6,8 +6,6 @@
 use std::fs::File;
 use std::process::Command;
 
-use wharf_integration::Setup;
-
 use crate::mount::{Mount, said, skipped};
 use crate::scene::{PATIENT, Scene};
 
@@ -27,7 +25,7 @@ fn rows_that_the_kernel_loses_in_writing_back_are_sent_again_once_there_is_room(
     }
     let at = tempfile::tempdir().unwrap();
     let Some(disk) = Mount::new(&["-o", "loop,errors=continue", &image.to_string_lossy()], at.path()) else { return };
-    let mut scene = Scene::new(Setup::new().config(PATIENT).data_dir(disk.path().join("data")));
+    let mut scene = Scene::on(&disk, PATIENT);
     scene.connect();
     scene.feed(20_000);
     scene.arrive();

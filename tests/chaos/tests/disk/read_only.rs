@@ -11,7 +11,7 @@ use crate::scene::{CONFIG, Scene, text};
 #[test]
 fn a_worker_refuses_to_start_on_a_read_only_disk_and_starts_once_it_may_write() {
     let Some(disk) = Mount::tmpfs(48) else { return };
-    let mut scene = Scene::new(Setup::new().config(CONFIG).data_dir(disk.path().join("data")));
+    let mut scene = Scene::on(&disk, CONFIG);
     scene.connect();
     scene.feed(5000);
     scene.arrive();

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use wharf_integration::{Setup, Worker, append, lines, read};
 
+use crate::mount::Mount;
+
 /// Segments are small, so that they follow one another; a task is given up after the third failure that counts, and
 /// tried again soon.
 pub(crate) const CONFIG: &str = "[log]\nsegment-bytes = 1048576\n\
@@ -27,6 +29,12 @@ impl Scene {
     #[track_caller]
     pub(crate) fn new(setup: Setup) -> Self {
         Self::of(setup.start())
+    }
+
+    /// As `new`, with all that the worker keeps on a small disk.
+    #[track_caller]
+    pub(crate) fn on(disk: &Mount, config: &str) -> Self {
+        Self::new(Setup::new().config(config).data_dir(disk.path().join("data")))
     }
 
     /// With a worker that was started.

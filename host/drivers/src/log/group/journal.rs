@@ -66,8 +66,10 @@ impl Journal {
 
     /// Makes changes durable.
     pub(crate) fn write(&mut self, changes: &[Change]) -> Result<(), FileError> {
-        if std::mem::take(&mut self.unsure) {
-            self.measure()?;
+        if self.unsure {
+            // Whichever of two files it is, it says what is committed.
+            self.len = Self::open(self.path.clone())?.len;
+            self.unsure = false;
         }
         if self.len > COMPACT && self.len > 4 * 64 * self.committed.len() as u64 {
             self.compact()?;
@@ -119,14 +121,6 @@ impl Journal {
         files::replace(&self.path, &bytes)?;
         self.unsure = false;
         self.len = bytes.len() as u64;
-        Ok(())
-    }
-
-    /// Looks up how long the file is: whichever of two it is, it says what is committed.
-    fn measure(&mut self) -> Result<(), FileError> {
-        self.unsure = true;
-        self.len = Self::open(self.path.clone())?.len;
-        self.unsure = false;
         Ok(())
     }
 }

@@ -51,8 +51,6 @@ pub(crate) struct Partition {
     damage: Option<String>,
     /// Why the last write failed, and when; `None` after one that worked.
     trouble: Mutex<Option<(Instant, DriverError)>>,
-    /// Whether `trouble` is there, so that a write that works need not lock.
-    is_troubled: AtomicBool,
     /// The row behind the last that readers may see.
     end: AtomicU64,
     deleted: AtomicBool,
@@ -113,13 +111,11 @@ impl Partition {
     fn write_failed(&self, error: &DriverError) {
         tracing::error!(topic = %self.place.topic, partition = self.place.number, %error, "write failed");
         *lock(&self.trouble) = Some((Instant::now(), error.clone()));
-        self.is_troubled.store(true, Ordering::Release);
     }
 
     fn write_worked(&self) {
-        if self.is_troubled.swap(false, Ordering::AcqRel) {
+        if lock(&self.trouble).take().is_some() {
             tracing::info!(topic = %self.place.topic, partition = self.place.number, "writing works again");
-            *lock(&self.trouble) = None;
         }
     }
 

@@ -45,7 +45,6 @@ pub(crate) fn recover(place: Place, runtime: Handle) -> Result<Arc<Partition>, F
         sources: Mutex::new(sources),
         damage: found.damage,
         trouble: Mutex::default(),
-        is_troubled: AtomicBool::new(false),
         end: AtomicU64::new(found.end),
         deleted: AtomicBool::new(false),
         closed: AtomicBool::new(false),

@@ -12,22 +12,22 @@ const LONG: Duration = Duration::from_secs(5);
 
 /// What a process has used and uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Usage {
+pub(crate) struct Usage {
     /// User and system time of all threads, ended ones included, in hundredths of a second.
     cpu: Duration,
     /// The same to the nanosecond, of the threads there are now.
     threads_cpu: Duration,
     /// Its resident set, in bytes.
-    pub(super) rss: u64,
+    pub(crate) rss: u64,
     /// The largest it was, in bytes, since it started or [`forget_peak`].
-    pub(super) peak: u64,
-    pub(super) threads: u64,
+    pub(crate) peak: u64,
+    pub(crate) threads: u64,
 }
 
 impl Usage {
     /// User and system time used since `before`, which was `time` ago: for a short time to the nanosecond, when no
     /// thread has ended yet (an idle one lives for ten seconds), for a long one in hundredths of a second.
-    pub(super) fn cpu_since(&self, before: &Self, time: Duration) -> Duration {
+    pub(crate) fn cpu_since(&self, before: &Self, time: Duration) -> Duration {
         if time < LONG {
             return self.threads_cpu.saturating_sub(before.threads_cpu);
         }
@@ -36,7 +36,7 @@ impl Usage {
 }
 
 /// Of the process `pid`.
-pub(super) fn usage(pid: u32) -> Result<Usage> {
+pub(crate) fn usage(pid: u32) -> Result<Usage> {
     let read = |file: &str| {
         let path = format!("/proc/{pid}/{file}");
         fs::read_to_string(&path).with_context(|| format!("read {path} (the bench needs Linux)"))
@@ -57,7 +57,7 @@ fn threads_cpu(pid: u32) -> Result<Duration> {
 }
 
 /// Lets the peak begin anew from what the process holds now.
-pub(super) fn forget_peak(pid: u32) -> Result<()> {
+pub(crate) fn forget_peak(pid: u32) -> Result<()> {
     let path = format!("/proc/{pid}/clear_refs");
     fs::write(&path, "5").with_context(|| format!("write {path}"))
 }
