@@ -11,6 +11,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
+use wharf_core::audit::NoAudit;
 use wharf_core::plugin::{Catalog, LoadError, Plugin};
 use wharf_core::{Batch, Column};
 use wharf_drivers::log::{LogDriver, LogOptions};
@@ -66,7 +67,7 @@ impl Api {
         let data = tempfile::tempdir().unwrap();
         let driver = LogDriver::open(data.path().join("log"), LogOptions::default()).unwrap();
         let store = SledStore::open(data.path().join("store")).await.unwrap();
-        let parts = Parts { catalog: Arc::new(NoPlugins), driver: driver.clone(), store };
+        let parts = Parts { catalog: Arc::new(NoPlugins), driver: driver.clone(), store, audit: Arc::new(NoAudit) };
         let worker = Worker::start(parts, WorkerOptions::default()).await.unwrap();
         let options = ApiOptions { body_limit: 1000, ..ApiOptions::default() };
         Self { router: router(worker, options), driver, data }

@@ -10,12 +10,17 @@
 //! - [`failure`]: how a plugin fails, as it says itself ([`Failure`]) or as the sandbox saw it ([`Death`]);
 //! - [`config`]: a connector's configuration, raw as it was posted and validated as it is used;
 //! - [`state`]: the states of connectors and tasks, and which commands move them;
+//! - [`audit`]: what was denied to a plugin, with stable codes;
+//! - [`limits`] and [`meter`]: how much a task may use, and how much it does;
 //! - [`policy`]: back-off, retries and the crash-loop limit;
 //! - [`status`]: what the REST API shows of a connector.
 
+pub mod audit;
 pub mod batch;
 pub mod config;
 pub mod failure;
+pub mod limits;
+pub mod meter;
 pub mod offset;
 pub mod plugin;
 pub mod policy;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use wharf_core::audit::Auditor;
 use wharf_core::config::ConnectorSpec;
 use wharf_core::plugin::{Catalog, Plugin};
 use wharf_drivers::Driver;
@@ -17,6 +18,7 @@ pub(crate) struct Env {
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) driver: Arc<dyn Driver>,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) audit: Arc<dyn Auditor>,
     pub(crate) offsets: Arc<Offsets>,
     pub(crate) connectors: Connectors,
     pub(crate) generations: Generations,
@@ -33,6 +35,7 @@ impl Env {
             connectors: Connectors::new(parts.store.clone()),
             generations: Generations::new(parts.store.clone()),
             store: parts.store,
+            audit: parts.audit,
             options,
             gate: Gate::default(),
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use wharf_core::audit::Auditor;
 use wharf_core::plugin::{Catalog, PollLimits};
 use wharf_core::policy::RestartPolicy;
 use wharf_drivers::Driver;
@@ -17,6 +18,8 @@ pub struct Parts {
     pub driver: Arc<dyn Driver>,
     /// Where configurations, target states and offsets are kept.
     pub store: Arc<dyn Store>,
+    /// Who is told of what plugins are denied and what is done to them.
+    pub audit: Arc<dyn Auditor>,
 }
 
 /// How a worker is tuned.

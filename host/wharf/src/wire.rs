@@ -13,6 +13,7 @@ use anyhow::{Context as _, anyhow};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use wharf_api::ApiOptions;
+use wharf_core::audit::NoAudit;
 use wharf_core::plugin::{Catalog as _, Loader, Plugin};
 use wharf_drivers::log::LogDriver;
 use wharf_registry::{Registry, Watch};
@@ -83,7 +84,7 @@ async fn start(settings: &Settings, address: SocketAddr) -> anyhow::Result<(Work
     let cluster_id = cluster_id(store.as_ref()).await.context("read the cluster's id")?;
     let options = WorkerOptions { id: address.to_string(), cluster_id, ..settings.worker.clone() };
     let watch = registry.watch(WATCH);
-    let parts = Parts { catalog: registry, driver, store };
+    let parts = Parts { catalog: registry, driver, store, audit: Arc::new(NoAudit) };
     Ok((Worker::start(parts, options).await.context("start the worker")?, watch))
 }
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use bytes::Bytes;
+use wharf_core::audit::NoAudit;
+use wharf_core::limits::TaskLimits;
 use wharf_core::plugin::{OffsetReader, TaskContext, TaskSetup};
 
 /// Nothing is stored.
@@ -32,6 +34,9 @@ pub(crate) fn task(pairs: &[(&str, String)]) -> TaskSetup {
         config: pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
         offsets: Arc::new(NoOffsets),
         reconfigure: Arc::new(|| {}),
+        limits: TaskLimits::default(),
+        meter: Arc::default(),
+        audit: Arc::new(NoAudit),
     }
 }
 

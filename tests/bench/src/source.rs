@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, bail};
 use async_trait::async_trait;
 use serde_json::{Value, json};
+use wharf_core::audit::NoAudit;
 use wharf_core::plugin::{Catalog, LoadError, Loader as _, Plugin};
 use wharf_core::state::{State, TargetState};
 use wharf_drivers::Driver as _;
@@ -48,7 +49,7 @@ pub(crate) async fn measure(how: How, plugins: &Path, input: &Path, lines: u64, 
     let driver = tokio::task::spawn_blocking(move || LogDriver::open(log, LogOptions::default())).await;
     let driver = driver.context("open the log")?.context("open the log")?;
     let store = SledStore::open(dir.join("store")).await.context("open the store")?;
-    let parts = Parts { catalog: Arc::new(Single(plugin)), driver: driver.clone(), store };
+    let parts = Parts { catalog: Arc::new(Single(plugin)), driver: driver.clone(), store, audit: Arc::new(NoAudit) };
     let worker = Worker::start(parts, WorkerOptions::default()).await?;
 
     let config = [

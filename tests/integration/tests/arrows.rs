@@ -13,7 +13,9 @@ use cargo_metadata::{DependencyKind, MetadataCommand, PackageId};
 const KNOWS: &[(&str, &[&str])] = &[
     ("wharf-core", &[]),
     ("wharf-faults", &[]),
-    ("wharf-sandbox", &["wharf-core", "wharf-faults"]),
+    ("wharf-egress", &["wharf-core"]),
+    ("wharf-sandbox", &["wharf-core", "wharf-egress", "wharf-faults"]),
+    ("wharf-conformance", &["wharf-core"]),
     ("wharf-drivers", &["wharf-core", "wharf-faults"]),
     ("wharf-store", &["wharf-core", "wharf-faults"]),
     ("wharf-registry", &["wharf-core", "wharf-faults"]),
@@ -23,8 +25,10 @@ const KNOWS: &[(&str, &[&str])] = &[
         "wharf",
         &[
             "wharf-api",
+            "wharf-conformance",
             "wharf-core",
             "wharf-drivers",
+            "wharf-egress",
             "wharf-faults",
             "wharf-registry",
             "wharf-runtime",
@@ -44,6 +48,7 @@ const KNOWS: &[(&str, &[&str])] = &[
 const NAMED_BY: &[(&str, &[&str])] = &[
     ("wasmtime", &["wharf-sandbox"]),
     ("wasmtime-wasi", &["wharf-sandbox"]),
+    ("wasmtime-wasi-http", &["wharf-sandbox"]),
     ("cap-std", &["wharf-sandbox"]),
     ("sled", &["wharf-store"]),
     ("axum", &["wharf-api", "wharf"]),
@@ -54,7 +59,9 @@ const NAMED_BY: &[(&str, &[&str])] = &[
 /// Dependencies that a crate must not have even through others.
 const NEVER_REACHES: &[(&str, &[&str])] = &[
     ("wharf-core", IO),
-    ("wharf-sandbox", &["sled", "axum", "hyper"]),
+    ("wharf-egress", &["sled", "axum", "wasmtime", "cap-std"]),
+    ("wharf-conformance", &["sled", "axum", "wasmtime", "cap-std"]),
+    ("wharf-sandbox", &["sled", "axum"]),
     ("wharf-drivers", &["sled", "axum", "wasmtime", "cap-std"]),
     ("wharf-store", &["axum", "hyper", "wasmtime", "cap-std"]),
     ("wharf-registry", &["sled", "axum", "hyper", "wasmtime", "cap-std"]),

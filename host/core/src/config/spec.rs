@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::failure::Problem;
+use crate::limits::TaskLimits;
 use crate::plugin::Kind;
 use crate::policy::RestartPolicy;
 
@@ -66,4 +67,6 @@ pub struct ConnectorSpec {
     pub errors: ErrorPolicy,
     /// When a failed task is started again.
     pub restart: RestartPolicy,
+    /// How much each task may use.
+    pub limits: TaskLimits,
 }

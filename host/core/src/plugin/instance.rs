@@ -8,10 +8,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Checked, Descriptor, PluginId};
+use super::webhook::WebhookTask;
+use super::{Checked, Descriptor, PluginFacts, PluginId};
+use crate::audit::Auditor;
 use crate::batch::{Batch, Delivery};
 use crate::config::Config;
-use crate::failure::{InstanceError, Rejection};
+use crate::failure::{Death, DeathKind, InstanceError, Rejection};
+use crate::limits::TaskLimits;
+use crate::meter::Meter;
 use crate::offset::{SourceOffset, TopicPosition};
 
 /// Why a `.wasm` is no plugin. The code is stable; the message says what to do.
@@ -43,6 +47,11 @@ pub trait Plugin: Send + Sync + fmt::Debug {
     /// What it says of itself.
     fn descriptor(&self) -> &Descriptor;
 
+    /// What can be seen of it from outside.
+    fn facts(&self) -> PluginFacts {
+        PluginFacts::default()
+    }
+
     /// The plugin's own checks, beyond types, required keys and allowed values. No capability is granted.
     ///
     /// # Errors
@@ -71,6 +80,15 @@ pub trait Plugin: Send + Sync + fmt::Debug {
     /// # Errors
     /// When the plugin is no sink, refuses, or the instance dies.
     async fn start_sink(&self, setup: TaskSetup) -> Result<Box<dyn SinkTask>, InstanceError>;
+
+    /// Instantiates with the capabilities of the configuration and calls `on-start`.
+    ///
+    /// # Errors
+    /// When the plugin is no webhook source, refuses, or the instance dies.
+    async fn start_webhook(&self, _setup: TaskSetup) -> Result<Box<dyn WebhookTask>, InstanceError> {
+        let message = format!("the plugin {} is no webhook source", self.id().name);
+        Err(Death { kind: DeathKind::Instantiation, message }.into())
+    }
 
     /// Tells the plugin, in an instance of its own, that the connector is deleted.
     ///
@@ -107,6 +125,12 @@ pub struct TaskSetup {
     pub offsets: Arc<dyn OffsetReader>,
     /// Called when the plugin asks for reconfiguration; must not block.
     pub reconfigure: Arc<dyn Fn() + Send + Sync>,
+    /// How much it may use.
+    pub limits: TaskLimits,
+    /// Where what it uses is counted.
+    pub meter: Arc<Meter>,
+    /// Who is told of what it is denied.
+    pub audit: Arc<dyn Auditor>,
 }
 
 impl fmt::Debug for TaskSetup {

@@ -5,12 +5,15 @@
 
 mod descriptor;
 mod instance;
+mod webhook;
 
 pub use descriptor::{Checked, ConfigKey, Descriptor, Importance, Kind, ValueType, Width};
 pub use instance::{
     Catalog, Flushed, LoadError, Loader, Next, OffsetReader, Plugin, PollLimits, Polled, SinkTask, SourceTask,
     TaskContext, TaskSetup,
 };
+
+pub use webhook::{Handled, WebhookRequest, WebhookResponse, WebhookTask};
 
 use std::fmt;
 
@@ -25,6 +28,15 @@ pub struct PluginId {
     pub version: String,
     /// The SHA-256 of the `.wasm`, in lower-case hexadecimal digits.
     pub sha256: String,
+}
+
+/// What can be seen of a plugin from outside, without believing what it says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PluginFacts {
+    /// Bytes of the `.wasm`.
+    pub size: u64,
+    /// The interfaces that it imports, sorted: what it could ever ask for.
+    pub imports: Vec<String>,
 }
 
 impl fmt::Display for PluginId {

@@ -325,6 +325,9 @@ impl Supervisor {
             config: for_plugin(name, &self.view.config()),
             offsets: Arc::new(SourceOffsets::new(env.offsets.clone(), name, Vec::new())),
             reconfigure: Arc::new(|| {}),
+            limits: job.spec.limits.clone(),
+            meter: Arc::default(),
+            audit: env.audit.clone(),
         };
         match timeout(env.options.shutdown_timeout, job.plugin.destroyed(setup)).await {
             Ok(Ok(())) => {}

@@ -80,7 +80,15 @@ impl Task {
             attempt,
             generation,
         };
-        Ok(TaskSetup { context, config: self.config.clone(), offsets, reconfigure: self.reconfigure.clone() })
+        Ok(TaskSetup {
+            context,
+            config: self.config.clone(),
+            offsets,
+            reconfigure: self.reconfigure.clone(),
+            limits: self.job.spec.limits.clone(),
+            meter: self.view.meter.clone(),
+            audit: self.env.audit.clone(),
+        })
     }
 }
 

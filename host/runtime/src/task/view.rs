@@ -1,9 +1,10 @@
 //! A task as it is seen from outside.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use tracing::warn;
 use wharf_core::config::Config;
+use wharf_core::meter::Meter;
 use wharf_core::state::{State, TaskEvent};
 use wharf_core::status::{LastFailure, TaskStatus};
 
@@ -19,6 +20,7 @@ pub(crate) struct TaskView {
     config: Config,
     cell: Mutex<Cell>,
     pub(super) counters: Counters,
+    pub(super) meter: Arc<Meter>,
 }
 
 #[derive(Debug)]
@@ -33,7 +35,7 @@ struct Cell {
 impl TaskView {
     pub(crate) fn new(number: u32, config: Config) -> Self {
         let cell = Cell { state: State::Unassigned, trace: None, version: None, last_failure: None, restarts: 0 };
-        Self { number, config, cell: Mutex::new(cell), counters: Counters::default() }
+        Self { number, config, cell: Mutex::new(cell), counters: Counters::default(), meter: Arc::default() }
     }
 
     pub(crate) fn number(&self) -> u32 {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use wharf_core::audit::NoAudit;
+use wharf_core::limits::TaskLimits;
 use wharf_core::plugin::{Loader, OffsetReader, Plugin, PollLimits, Polled, SourceTask, TaskContext, TaskSetup};
 use wharf_core::{Config, Death, InstanceError};
 use wharf_sandbox::{Limits, PathPolicy, Sandbox, SandboxOptions};
@@ -88,6 +90,9 @@ pub(crate) fn setup_counting(pairs: &[(&str, &str)], reconfigured: &Arc<AtomicUs
         reconfigure: Arc::new(move || {
             count.fetch_add(1, Ordering::Relaxed);
         }),
+        limits: TaskLimits::default(),
+        meter: Arc::default(),
+        audit: Arc::new(NoAudit),
     }
 }
 

@@ -4,7 +4,7 @@ use anyhow::bail;
 use toml::{Table, Value};
 
 /// Every key of `wharf.toml`; those of a section behind a dot.
-const KNOWN: [&str; 25] = [
+const KNOWN: &[&str] = &[
     "data-dir",
     "plugins-dir",
     "listen",
@@ -57,7 +57,7 @@ fn check_key(key: &str) -> anyhow::Result<()> {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().replace('_', "-");
     // The same key in another section, or written with underscores, is nearer than any other.
     let distance = |known: &str| if last(known) == last(key) { 0 } else { edits(known, key) };
-    match KNOWN.into_iter().min_by_key(|known| distance(known)) {
+    match KNOWN.iter().copied().min_by_key(|known| distance(known)) {
         Some(nearest) if distance(nearest) <= key.len() / 2 => {
             bail!("there is no key `{key}`: did you mean `{nearest}`?")
         }

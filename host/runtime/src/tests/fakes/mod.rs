@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::sleep;
+use wharf_core::audit::NoAudit;
 use wharf_core::config::Config;
 use wharf_core::plugin::{Catalog, LoadError, Plugin};
 use wharf_core::policy::{Backoff, RestartPolicy};
@@ -110,7 +111,7 @@ impl World {
         let sink = Arc::new(FakePlugin::sink("sink", journal.clone()));
         let catalog = Arc::new(FakeCatalog(Mutex::new(vec![source.clone(), sink.clone()])));
         let options = options();
-        let parts = Parts { catalog: catalog.clone(), driver: driver.clone(), store: store.clone() };
+        let parts = Parts { catalog: catalog.clone(), driver: driver.clone(), store: store.clone(), audit: Arc::new(NoAudit) };
         let worker = Worker::start(parts, options.clone()).await.unwrap();
         Self { journal, driver, store, catalog, source, sink, options, worker }
     }
@@ -118,7 +119,7 @@ impl World {
     /// Another worker over what this one left.
     pub(super) async fn restarted(&self) -> Worker {
         let (catalog, driver, store) = (self.catalog.clone(), self.driver.clone(), self.store.clone());
-        Worker::start(Parts { catalog, driver, store }, self.options.clone()).await.unwrap()
+        Worker::start(Parts { catalog, driver, store, audit: Arc::new(NoAudit) }, self.options.clone()).await.unwrap()
     }
 
     pub(super) async fn create(&self, name: &str, config: Config) {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use proptest::test_runner::{Config as Cases, TestRunner};
 use tokio::time::sleep;
+use wharf_core::audit::NoAudit;
 use wharf_core::plugin::{Catalog, LoadError, Plugin};
 
 use super::fakes::{FakeDriver, FakeStore, Journal, options};
@@ -78,7 +79,7 @@ impl World {
         let watch = Arc::new(Watch::default());
         let plugins = [Watched::source(&watch), Watched::sink(&watch)].map(Arc::new);
         let catalog = Arc::new(Plugins(plugins.into()));
-        let parts = Parts { catalog, driver: driver.clone(), store: store.clone() };
+        let parts = Parts { catalog, driver: driver.clone(), store: store.clone(), audit: Arc::new(NoAudit) };
         let worker = Worker::start(parts.clone(), options.clone()).await.unwrap();
         Self { journal, driver, store, watch, parts, options, worker }
     }

@@ -1,0 +1,1 @@
+//! Checks any plugin, in any language, against the contract.
