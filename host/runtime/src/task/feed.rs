@@ -49,6 +49,18 @@ impl Feed {
         }
     }
 
+    /// For a task that is to read slowly: asks for no more than `limits` at a time, and reads one delivery ahead.
+    pub(super) fn slowly(mut self, limits: PollLimits) -> Self {
+        self.limits = limits;
+        self.prefetch.deliveries = 1;
+        self
+    }
+
+    /// Whether rows come next, rather than news or nothing.
+    pub(super) fn has_rows_next(&self) -> bool {
+        matches!(self.ready.front(), Some(Event::Rows(_)))
+    }
+
     /// The next of what was read.
     pub(super) fn next(&mut self) -> Option<Event> {
         let event = self.ready.pop_front()?;
