@@ -98,8 +98,8 @@ impl Feed {
 
     /// As [`Feed::fetch`], but for news alone: the queue is asked for no row.
     pub(super) async fn fetch_news(&mut self, wait: Duration) -> bool {
-        // A queue that brings rows all the same is not asked again once they fill the room there is.
-        if self.is_full() {
+        // Also while rows fill the room there is. But a queue that brings more all the same is not asked again.
+        if self.deliveries > self.prefetch.deliveries.max(1) {
             return pending().await;
         }
         self.read(0, wait).await
