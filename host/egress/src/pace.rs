@@ -11,6 +11,10 @@ use tokio::time::{Instant, Sleep};
 
 /// Bytes that one write moves at most, so that the bucket is not overdrawn by much.
 const CHUNK: usize = 64 << 10;
+/// The shortest wait: what timers can tell apart.
+const LEAST: Duration = Duration::from_millis(1);
+/// The longest; then it is looked again.
+const MOST: Duration = Duration::from_secs(3600);
 
 /// How many bytes may move. What has moved is paid for afterwards: whoever comes next waits until the debt is paid.
 ///
@@ -50,8 +54,9 @@ impl Pace {
         let bucket = self.0.as_ref()?;
         let mut state = bucket.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.refill(bucket.rate);
-        // A whole byte, so that rounding never makes a wait of nothing.
-        (state.balance < 1.0).then(|| Duration::from_secs_f64((1.0 - state.balance) / bucket.rate))
+        // Never a wait of nothing, which rounding could make: who waits in a loop would spin.
+        let debt = || Duration::try_from_secs_f64((1.0 - state.balance) / bucket.rate).unwrap_or(Duration::MAX);
+        (state.balance < 1.0).then(|| debt().clamp(LEAST, MOST))
     }
 
     /// So many bytes have moved.

@@ -151,7 +151,7 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S
             tracing::debug!(%error, "an HTTP connection of a guest broke");
         }
     });
-    Ok(Live { sender, task: AbortOnDrop(task.abort_handle()) })
+    Ok(Live { sender, _task: AbortOnDrop(task.abort_handle()) })
 }
 
 /// The cause says more than hyper's own text.

@@ -19,7 +19,7 @@ const KEPT: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) sender: SendRequest<RequestBody>,
-    pub(super) task: AbortOnDrop,
+    pub(super) _task: AbortOnDrop,
 }
 
 #[derive(Debug)]
