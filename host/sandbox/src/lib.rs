@@ -58,6 +58,7 @@ mod plugin;
 mod runtime;
 mod sink;
 mod source;
+mod split;
 mod state;
 mod stdio;
 mod task;

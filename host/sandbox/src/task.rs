@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use wharf_core::plugin::TaskSetup;
 use wharf_core::plugin::PluginFacts;
+use wharf_core::plugin::TaskSetup;
 use wharf_core::{Config, Death, DeathKind, Descriptor, Failure, InstanceError, PluginId};
 use wharf_egress::Gate;
 

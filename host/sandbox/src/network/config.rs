@@ -28,11 +28,11 @@ fn is_endpoint(value_type: ValueType) -> bool {
     matches!(value_type, ValueType::Endpoint | ValueType::EndpointList)
 }
 
-/// What `config` names, keys that are not set by their default; and what cannot be read of it.
+/// What `config` names, and what cannot be read of it. A default names nothing: it is the plugin's word, not its user's.
 fn endpoints(descriptor: &Descriptor, config: &Config) -> (Vec<(String, Endpoint)>, Vec<Problem>) {
     let (mut found, mut problems) = (Vec::new(), Vec::new());
     for key in descriptor.keys.iter().filter(|key| is_endpoint(key.value_type)) {
-        let value = config.get(&key.name).or(key.default.as_ref()).map(|value| value.trim()).unwrap_or_default();
+        let value = config.get(&key.name).map(|value| value.trim()).unwrap_or_default();
         if value.is_empty() {
             continue;
         }
@@ -50,7 +50,12 @@ fn endpoints(descriptor: &Descriptor, config: &Config) -> (Vec<(String, Endpoint
 }
 
 /// What stands against `config` before anything starts. Reads the files that `tls.*` name; looks no name up.
-pub(crate) fn check(descriptor: &Descriptor, config: &Config, egress: &EgressPolicy, paths: &PathPolicy) -> Vec<Problem> {
+pub(crate) fn check(
+    descriptor: &Descriptor,
+    config: &Config,
+    egress: &EgressPolicy,
+    paths: &PathPolicy,
+) -> Vec<Problem> {
     if !has_endpoints(descriptor) {
         return Vec::new();
     }
@@ -131,7 +136,9 @@ fn read(config: &Config, key: &str, paths: &PathPolicy) -> Result<Vec<u8>, Probl
     };
     let mut pem = Vec::new();
     let opened = std::fs::File::open(file).and_then(|file| file.take(PEM_BYTES + 1).read_to_end(&mut pem));
-    opened.map_err(|error| problem(&format!("cannot be read: {error}; name a PEM file that the worker's user may read")))?;
+    opened.map_err(|error| {
+        problem(&format!("cannot be read: {error}; name a PEM file that the worker's user may read"))
+    })?;
     if pem.len() as u64 > PEM_BYTES {
         return Err(problem(&"has more than 1 MiB: name a PEM file"));
     }

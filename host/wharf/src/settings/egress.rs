@@ -59,7 +59,11 @@ pub(super) const KEYS: &[&str] = &[
 
 /// Checks the section and reads the files that it names. `is_local`: the worker listens on loopback only, so whoever
 /// makes connectors is on this machine already.
-pub(super) fn policy(raw: &Raw, is_local: bool, beside_file: impl Fn(PathBuf) -> PathBuf) -> anyhow::Result<EgressPolicy> {
+pub(super) fn policy(
+    raw: &Raw,
+    is_local: bool,
+    beside_file: impl Fn(PathBuf) -> PathBuf,
+) -> anyhow::Result<EgressPolicy> {
     let default = Ceiling::default();
     let ceiling = Ceiling {
         allow: rules("egress.allow", &raw.allow)?,
@@ -82,7 +86,10 @@ pub(super) fn policy(raw: &Raw, is_local: bool, beside_file: impl Fn(PathBuf) ->
     let quotas = Quotas {
         sockets: raw.max_sockets.unwrap_or(most.sockets),
         http_requests: raw.max_http_requests.unwrap_or(most.http_requests),
-        bytes_per_second: raw.max_bytes_per_second.map(|n| at_least("egress.max-bytes-per-second", n, 1)).transpose()?,
+        bytes_per_second: raw
+            .max_bytes_per_second
+            .map(|n| at_least("egress.max-bytes-per-second", n, 1))
+            .transpose()?,
         connect_timeout: ms("egress.connect-timeout-ms", raw.connect_timeout_ms, most.connect_timeout)?,
         http_timeout: ms("egress.http-timeout-ms", raw.http_timeout_ms, most.http_timeout)?,
         ..most
