@@ -141,6 +141,6 @@ async fn a_paced_connection_carries_the_same_bytes() {
     let target = format!("127.0.0.1:{port}");
     let limits = TaskLimits { network_bytes_per_second: Some(100), ..TaskLimits::default() };
     let tcp = format!("tcp:{target}");
-    let seen = world.run_with(&[("target", &target)], limits, &[&tcp; 12]).await;
+    let seen = world.run_with(&[("target", &target)], limits, &[tcp.as_str(); 12]).await;
     assert!(seen.iter().all(|seen| seen == "ok pong"), "{seen:?}");
 }
