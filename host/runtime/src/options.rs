@@ -9,6 +9,8 @@ use wharf_core::policy::RestartPolicy;
 use wharf_drivers::Driver;
 use wharf_store::Store;
 
+use crate::ingest::IngestOptions;
+
 /// The parts that a worker puts to work.
 #[derive(Debug, Clone)]
 pub struct Parts {
@@ -44,6 +46,8 @@ pub struct WorkerOptions {
     pub poll: PollLimits,
     /// How much a sink task reads ahead while its plugin is busy.
     pub prefetch: Prefetch,
+    /// What the listener for requests from outside allows; default `None`: there is none.
+    pub ingest: Option<IngestOptions>,
 }
 
 /// How much a sink task reads ahead.
@@ -67,6 +71,7 @@ impl Default for WorkerOptions {
             max_in_flight: 8,
             poll: PollLimits { max_rows: 10_000, max_bytes: 1 << 20, max_wait: Duration::from_millis(500) },
             prefetch: Prefetch { deliveries: 4, bytes: 8 << 20 },
+            ingest: None,
         }
     }
 }

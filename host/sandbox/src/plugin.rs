@@ -5,12 +5,12 @@ use std::future::Future;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use wharf_core::plugin::{Checked, Plugin, SinkTask, SourceTask, TaskSetup};
+use wharf_core::plugin::{Checked, Plugin, SinkTask, SourceTask, TaskSetup, WebhookTask};
 use wharf_core::{Config, Death, DeathKind, Descriptor, InstanceError, PluginId, Problem};
 
 use crate::instance::{Part, watched};
 use crate::task::{Blueprint, Shared};
-use crate::{capability, classify, convert, sink, source};
+use crate::{capability, classify, convert, sink, source, webhook};
 
 /// A component that describes itself as a source or a sink.
 pub(crate) struct WasmPlugin {
@@ -91,14 +91,23 @@ impl Plugin for WasmPlugin {
     async fn start_source(&self, setup: TaskSetup) -> Result<Box<dyn SourceTask>, InstanceError> {
         match self.blueprint.ready.part.clone() {
             Part::Source(indices) => source::start(self.blueprint.clone(), indices, setup, self.shared.clone()).await,
-            Part::Sink(_) => Err(self.is_no("source")),
+            Part::Sink(_) | Part::Webhook(_) => Err(self.is_no("source")),
         }
     }
 
     async fn start_sink(&self, setup: TaskSetup) -> Result<Box<dyn SinkTask>, InstanceError> {
         match self.blueprint.ready.part.clone() {
             Part::Sink(indices) => sink::start(self.blueprint.clone(), indices, setup, self.shared.clone()).await,
-            Part::Source(_) => Err(self.is_no("sink")),
+            Part::Source(_) | Part::Webhook(_) => Err(self.is_no("sink")),
+        }
+    }
+
+    async fn start_webhook(&self, setup: TaskSetup) -> Result<Box<dyn WebhookTask>, InstanceError> {
+        match self.blueprint.ready.part.clone() {
+            Part::Webhook(indices) => {
+                webhook::start(self.blueprint.clone(), indices, setup, self.shared.clone()).await
+            }
+            Part::Source(_) | Part::Sink(_) => Err(self.is_no("webhook source")),
         }
     }
 

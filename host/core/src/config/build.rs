@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::keys::{self, WorkerKey};
 use super::names::{check_name, check_topic};
 use super::values::{boolean, check_value, invalid, items, missing};
-use super::{Config, ConfigErrors, ConnectorSpec, ErrorPolicy, normalize};
+use super::{Config, ConfigErrors, ConnectorSpec, ErrorPolicy, ingest, normalize};
 use crate::failure::Problem;
 use crate::limits::TaskLimits;
 use crate::plugin::{Descriptor, Kind};
@@ -54,6 +54,9 @@ impl ConnectorSpec {
         let restart = values.restart(defaults);
         problems.check_topics(&values, kind);
         problems.check_backoff(&values, restart.backoff);
+        if kind == Kind::WebhookSource {
+            problems.0.extend(ingest::problems(&config));
+        }
         problems.check_plugin_keys(&config, descriptor);
         if !problems.0.is_empty() {
             return Err(ConfigErrors(problems.0));
@@ -70,6 +73,7 @@ impl ConnectorSpec {
             errors: values.errors(kind),
             restart,
             limits: TaskLimits::default(),
+            ingest: (kind == Kind::WebhookSource).then(|| ingest::spec(&config)),
         })
     }
 }

@@ -5,6 +5,7 @@
 
 mod aliases;
 mod build;
+mod ingest;
 mod keys;
 mod names;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod values;
 use std::collections::BTreeMap;
 
 pub use aliases::normalize;
+pub use ingest::{IngestAuth, IngestSpec, Secret};
 pub use keys::worker_keys;
 pub use names::{check_name, check_topic};
 pub use values::check_value;

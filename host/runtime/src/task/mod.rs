@@ -13,6 +13,7 @@ mod runner;
 mod sink;
 mod source;
 mod view;
+mod webhook;
 
 use std::sync::Arc;
 
