@@ -22,6 +22,7 @@ mod path;
 mod query;
 
 mod connectors;
+pub mod ingest;
 mod internal;
 mod plugins;
 mod record;

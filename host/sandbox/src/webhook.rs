@@ -5,7 +5,7 @@
 //! | in the answer | is |
 //! |---|---|
 //! | a status outside 200 to 599 | a breach of contract |
-//! | more than 64 headers, or 32 KiB of them | a breach of contract |
+//! | more than 64 headers, or 32 KiB of them, or 1 MiB of body | a breach of contract |
 //! | a header that HTTP does not allow, line breaks in it for one | left out, with a warning |
 //! | a header about the connection or the length of the body | left out: these are the host's |
 //!
@@ -33,6 +33,8 @@ use crate::task::{Blueprint, Shared, begin};
 /// Bounds on the headers of an answer.
 const MAX_HEADERS: usize = 64;
 const MAX_HEADER_BYTES: usize = 32 << 10;
+/// A caller who reads slowly keeps it in memory.
+const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// What the host says of the connection, and of the body.
 const OURS: [&str; 9] = [
@@ -114,6 +116,10 @@ fn checked(response: exported::Response) -> Result<WebhookResponse, String> {
     let exported::Response { status, headers, body } = response;
     if !(200..=599).contains(&status) {
         return Err(format!("it answers the status {status}, and 200 to 599 are allowed"));
+    }
+    if body.len() > MAX_BODY_BYTES {
+        let bytes = body.len();
+        return Err(format!("it answers a body of {bytes} bytes, and {MAX_BODY_BYTES} are allowed"));
     }
     let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     if headers.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {

@@ -11,9 +11,11 @@
 //! | `allowed-paths` | | anything but Wharf's own directories, `/proc`, `/sys`, `/dev` |
 //! | `shutdown-timeout-ms` | | 5000 |
 //! | `[log]` `[limits]` `[restart]` `[tasks]` | | see [`raw`] |
+//! | `[ingest]` | | see [`ingest`](mod@ingest) |
 //!
 //! Relative paths in the file are relative to the file; those of flags and defaults to the working directory.
 
+mod ingest;
 mod keys;
 pub(crate) mod raw;
 
@@ -28,6 +30,7 @@ use wharf_runtime::WorkerOptions;
 use wharf_sandbox::Limits;
 
 use crate::cli::RunArgs;
+pub(crate) use ingest::Ingest;
 
 const DEFAULT_FILE: &str = "wharf.toml";
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8083);
@@ -48,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// But for the id and the cluster's, which are known only later.
     pub(crate) worker: WorkerOptions,
+    /// The listener for requests from outside; `None`: there is none.
+    pub(crate) ingest: Option<Ingest>,
 }
 
 impl Settings {
@@ -91,6 +96,9 @@ impl Settings {
         let absolute = |paths: Vec<PathBuf>| {
             paths.into_iter().map(|path| std::path::absolute(beside_file(path))).collect::<Result<Vec<_>, _>>()
         };
+        let ingest = ingest::resolve(&raw.ingest, beside_file)?;
+        let mut worker = worker(raw.shutdown_timeout_ms, &raw.restart, &raw.tasks)?;
+        worker.ingest = ingest.as_ref().map(|ingest| ingest.options.clone());
         Ok(Self {
             file: file.map(Path::to_owned),
             data_dir: pick(&args.data_dir, raw.data_dir, "wharf-data")?,
@@ -99,7 +107,8 @@ impl Settings {
             allowed_paths: raw.allowed_paths.map(absolute).transpose().context("find out where `allowed-paths` are")?,
             log: log(&raw.log)?,
             limits: limits(&raw.limits)?,
-            worker: worker(raw.shutdown_timeout_ms, &raw.restart, &raw.tasks)?,
+            worker,
+            ingest,
         })
     }
 }

@@ -25,6 +25,7 @@ pub(crate) struct File {
     pub(crate) limits: Limits,
     pub(crate) restart: Restart,
     pub(crate) tasks: Tasks,
+    pub(crate) ingest: super::ingest::Raw,
 }
 
 /// `[log]`: the embedded queue.
