@@ -1,6 +1,8 @@
 //! GitHub's webhooks, signed with a shared secret.
 
-use hmac::{Hmac, Mac};
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
 use serde::de::IgnoredAny;
 use sha2::Sha256;
 use wharf_sdk::webhook::{Request, Response};
@@ -15,6 +17,12 @@ const DELIVERY: &str = "x-github-delivery";
 /// Knows the secret.
 #[derive(Clone)]
 pub(crate) struct Signer(Hmac<Sha256>);
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Signer")
+    }
+}
 
 impl Signer {
     pub(crate) fn new(secret: &str) -> Result<Self, Failure> {

@@ -4,6 +4,8 @@ mod cloudevents;
 mod generic;
 mod github;
 
+use std::fmt;
+
 use serde::Deserialize;
 use wharf_sdk::webhook::{Request, Response};
 use wharf_sdk::{BatchBuilder, ConfigKey, Context, Descriptor, Failure, Importance, NewRow, Problem, Webhook};
@@ -31,7 +33,15 @@ pub struct Config {
     key_pointer: Option<String>,
 }
 
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the secret.
+        f.debug_struct("Config").field("format", &self.format).finish_non_exhaustive()
+    }
+}
+
 /// A running task.
+#[derive(Debug)]
 pub struct WebhookSource {
     config: Config,
     /// With `github`.

@@ -168,7 +168,7 @@ mod github {
     const FORMAT: &[(&str, &str)] = &[("format", "github"), ("secret", SECRET)];
 
     fn signed(body: &str, event: &str) -> Request {
-        use hmac::{Hmac, Mac};
+        use hmac::{Hmac, KeyInit, Mac};
         let mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap().chain_update(body);
         let tag: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         Request::post(body)

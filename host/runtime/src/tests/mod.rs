@@ -10,3 +10,4 @@ mod shutdown;
 mod sink;
 mod source;
 mod validation;
+mod webhook;
