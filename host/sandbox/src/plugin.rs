@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use wharf_core::plugin::{Checked, Plugin, SinkTask, SourceTask, TaskSetup, WebhookTask};
+use wharf_core::plugin::{Checked, Kind, Plugin, SinkTask, SourceTask, TaskSetup, WebhookTask};
 use wharf_core::{Config, Death, DeathKind, Descriptor, InstanceError, PluginId, Problem};
 
 use crate::instance::{Part, watched};
@@ -40,7 +40,8 @@ impl WasmPlugin {
 
     fn is_no(&self, what: &str) -> InstanceError {
         let Descriptor { name, kind, .. } = &*self.blueprint.descriptor;
-        let message = format!("the plugin {name} is a {}, not a {what}", kind.as_str());
+        let is = if *kind == Kind::WebhookSource { "webhook source" } else { kind.as_str() };
+        let message = format!("the plugin {name} is a {is}, not a {what}");
         Death { kind: DeathKind::Instantiation, message }.into()
     }
 }
