@@ -105,9 +105,7 @@ impl Plugin for WasmPlugin {
 
     async fn start_webhook(&self, setup: TaskSetup) -> Result<Box<dyn WebhookTask>, InstanceError> {
         match self.blueprint.ready.part.clone() {
-            Part::Webhook(indices) => {
-                webhook::start(self.blueprint.clone(), indices, setup, self.shared.clone()).await
-            }
+            Part::Webhook(indices) => webhook::start(self.blueprint.clone(), indices, setup, self.shared.clone()).await,
             Part::Source(_) | Part::Sink(_) => Err(self.is_no("webhook source")),
         }
     }
