@@ -8,6 +8,8 @@ pub(crate) enum Kind {
     Source,
     /// Writes to an outside system.
     Sink,
+    /// A source that is called over HTTP.
+    WebhookSource,
 }
 
 /// How much a key matters to who fills in a form.

@@ -81,7 +81,7 @@
 //!
 //! # What to read next
 //!
-//! [`Source`] and [`Sink`] list the hooks, nearly all with defaults. [`BatchBuilder`] makes rows, [`Delivery::rows`] reads
+//! [`Source`], [`Sink`] and [`Webhook`] (a source that is called over HTTP) list the hooks, nearly all with defaults. [`BatchBuilder`] makes rows, [`Delivery::rows`] reads
 //! them. [`config`] says how text becomes your struct. [`metrics`] and the `log` macros reach the worker's own.
 //! [`testkit`] runs a connector natively, in a unit test. [`mod@file`] is for files.
 
@@ -92,6 +92,9 @@ pub use wharf_bindings_sink as bindings_sink;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub use wharf_bindings_source as bindings_source;
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub use wharf_bindings_webhook as bindings_webhook;
 
 pub use log;
 /// JSON objects for partitions and offsets: `json!({"position": 4096})`.
@@ -115,6 +118,7 @@ mod sink;
 mod source;
 #[cfg(not(target_family = "wasm"))]
 pub mod testkit;
+pub mod webhook;
 
 pub use batch::{Batch, BatchBuilder, Format, Limits, NewRow, Operation, Schema};
 pub use config::ConfigMap;
@@ -126,6 +130,7 @@ pub use host::request_reconfiguration;
 pub use offset::{Checkpoint, SourceOffset, TopicPosition, stored_offset, stored_offsets};
 pub use sink::{Flushed, Sink};
 pub use source::{Next, Source};
+pub use webhook::Webhook;
 
 /// Figures for the worker's metrics. Names look like `rows_total`; labels are few and have few values.
 pub mod metrics {

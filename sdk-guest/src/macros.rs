@@ -22,6 +22,17 @@ macro_rules! export_sink {
     };
 }
 
+/// Exports a type that implements [`Webhook`](crate::Webhook) as a component. Once in a crate, whose `crate-type` is
+/// `["cdylib"]`, and for unit tests `["cdylib", "rlib"]`.
+///
+/// Natively it exports nothing, so that unit tests link.
+#[macro_export]
+macro_rules! export_webhook {
+    ($task:ty) => {
+        $crate::__export!($task, Webhook, WebhookSlot, WebhookComponent, bindings_webhook);
+    };
+}
+
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export {

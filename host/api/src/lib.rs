@@ -24,6 +24,7 @@ mod query;
 
 mod audit;
 mod connectors;
+pub mod ingest;
 mod internal;
 mod metrics;
 mod plugins;

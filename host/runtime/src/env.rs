@@ -9,6 +9,7 @@ use wharf_core::plugin::{Catalog, Plugin};
 use wharf_drivers::Driver;
 use wharf_store::{Connectors, Generations, Offsets, Store};
 
+use crate::ingest::Inbox;
 use crate::options::{Parts, WorkerOptions};
 use crate::shutdown::Gate;
 
@@ -52,6 +53,18 @@ impl Env {
 pub(crate) struct Job {
     pub(crate) spec: ConnectorSpec,
     pub(crate) plugin: Arc<dyn Plugin>,
+    /// Where its requests wait; webhook sources only.
+    pub(crate) inbox: Option<Arc<Inbox>>,
+}
+
+impl Job {
+    pub(crate) fn new(env: &Env, mut spec: ConnectorSpec, plugin: Arc<dyn Plugin>) -> Self {
+        // Cut rather than refused: a connector that was stored under a higher ceiling runs under the lower one.
+        spec.limits = spec.limits.within(&env.options.ceiling);
+        let listener = spec.ingest.clone().zip(env.options.ingest.as_ref());
+        let inbox = listener.map(|(ingest, options)| Arc::new(Inbox::new(ingest, options)));
+        Self { spec, plugin, inbox }
+    }
 }
 
 /// Milliseconds since 1970.

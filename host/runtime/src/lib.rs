@@ -4,6 +4,7 @@
 //!  Worker ──▶ Supervisor (one for each connector: takes commands, splits the work into tasks)
 //!                 └──▶ task (one future each: attempts, back-off, crash-loop limit)
 //!                          ├── source: poll ─▶ send ─▶ acknowledged prefix ─▶ offsets stored ─▶ guest's commit
+//!                          ├── webhook: request ─▶ handle ─▶ send ─▶ acknowledged ─▶ answer (see [`Ingress`])
 //!                          └── sink:   prefetch ─▶ put ─▶ flush ─▶ dead letters acknowledged ─▶ position committed
 //! ```
 //!
@@ -24,6 +25,7 @@ mod connector;
 mod env;
 mod error;
 mod incident;
+mod ingest;
 mod options;
 mod progress;
 mod shutdown;
@@ -34,6 +36,7 @@ mod validate;
 mod worker;
 
 pub use error::WorkerError;
+pub use ingest::{IngestError, IngestOptions, Ingress, Slot};
 pub use options::{Parts, Prefetch, WorkerOptions};
 pub use progress::{ConnectorProgress, TaskProgress};
 pub use usage::{ConnectorUsage, TaskUsage};

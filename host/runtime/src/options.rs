@@ -10,6 +10,8 @@ use wharf_core::policy::RestartPolicy;
 use wharf_drivers::Driver;
 use wharf_store::Store;
 
+use crate::ingest::IngestOptions;
+
 /// The parts that a worker puts to work.
 #[derive(Debug, Clone)]
 pub struct Parts {
@@ -48,6 +50,8 @@ pub struct WorkerOptions {
     /// The most that a connector may set as `limits.*`, and what holds where it sets nothing; default: no ceiling but the
     /// sandbox's own.
     pub ceiling: TaskLimits,
+    /// What the listener for requests from outside allows; default `None`: there is none.
+    pub ingest: Option<IngestOptions>,
 }
 
 /// How much a sink task reads ahead.
@@ -72,6 +76,7 @@ impl Default for WorkerOptions {
             poll: PollLimits { max_rows: 10_000, max_bytes: 1 << 20, max_wait: Duration::from_millis(500) },
             prefetch: Prefetch { deliveries: 4, bytes: 8 << 20 },
             ceiling: TaskLimits::default(),
+            ingest: None,
         }
     }
 }

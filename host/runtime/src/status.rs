@@ -7,6 +7,7 @@ use wharf_core::plugin::{Descriptor, PluginId};
 use wharf_core::state::{State, TargetState};
 use wharf_core::status::{ConnectorInfo, ConnectorState, ConnectorStatus, TaskId, TaskInfo, TaskStatus};
 
+use crate::ingest::Inbox;
 use crate::progress::ConnectorProgress;
 use crate::task::TaskView;
 use crate::usage::ConnectorUsage;
@@ -31,6 +32,7 @@ struct Cell {
     kind: &'static str,
     plugin: Option<PluginId>,
     tasks: Vec<Arc<TaskView>>,
+    inbox: Option<Arc<Inbox>>,
 }
 
 /// A poisoned lock is taken as it is: every change under these locks is a single assignment.
@@ -48,6 +50,7 @@ impl ConnectorView {
             kind: UNKNOWN,
             plugin: None,
             tasks: Vec::new(),
+            inbox: None,
         };
         Self { name: name.to_owned(), worker_id: worker_id.to_owned(), cell: Mutex::new(cell) }
     }
@@ -125,6 +128,15 @@ impl ConnectorView {
         let mut cell = lock(&self.cell);
         cell.kind = descriptor.kind.as_str();
         cell.plugin = Some(id.clone());
+    }
+
+    /// Where its requests wait; webhook sources only.
+    pub(crate) fn inbox(&self) -> Option<Arc<Inbox>> {
+        lock(&self.cell).inbox.clone()
+    }
+
+    pub(crate) fn set_inbox(&self, inbox: Option<Arc<Inbox>>) {
+        lock(&self.cell).inbox = inbox;
     }
 
     pub(crate) fn set_tasks(&self, tasks: Vec<Arc<TaskView>>) {

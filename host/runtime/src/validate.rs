@@ -8,6 +8,7 @@ use wharf_core::{Failure, InstanceError, Problem};
 
 use crate::env::{Env, Job};
 use crate::error::WorkerError;
+use crate::ingest;
 
 /// The configuration as the plugin sees it: aliases resolved, and the connector's name in it.
 pub(crate) fn for_plugin(name: &str, config: &Config) -> Config {
@@ -21,7 +22,10 @@ pub(crate) async fn validate(env: &Env, name: &str, config: &Config) -> Result<J
     let plugin = find(env, name, config)?;
     let seen = for_plugin(name, config);
     let (spec, mut problems) = match ConnectorSpec::new(name, config, plugin.descriptor(), env.options.restart) {
-        Ok(spec) => (Some(spec), Vec::new()),
+        Ok(spec) => {
+            let problems = as_called(env, &spec);
+            (Some(spec), problems)
+        }
         Err(errors) => (None, errors.0),
     };
     let above = check_limits(config, &env.options.ceiling);
@@ -33,7 +37,7 @@ pub(crate) async fn validate(env: &Env, name: &str, config: &Config) -> Result<J
     let own = own_problems(env, name, &*plugin, &seen).await?;
     add_new(&mut problems, own);
     match spec {
-        Some(spec) if problems.is_empty() => Ok(job(env, spec, plugin)),
+        Some(spec) if problems.is_empty() => Ok(Job::new(env, spec, plugin)),
         _ => Err(WorkerError::Invalid(ConfigErrors(problems))),
     }
 }
@@ -44,14 +48,14 @@ pub(crate) fn resolve(env: &Env, name: &str, config: &Config) -> Result<Job, Str
     let plugin = find(env, name, config).map_err(|error| error.to_string())?;
     let spec = ConnectorSpec::new(name, config, plugin.descriptor(), env.options.restart);
     let spec = spec.map_err(|errors| errors.to_string())?;
-    let problems: Vec<_> = plugin.check_capabilities(&for_plugin(name, config)).into_iter().map(named).collect();
-    if problems.is_empty() { Ok(job(env, spec, plugin)) } else { Err(ConfigErrors(problems).to_string()) }
+    let capabilities = plugin.check_capabilities(&for_plugin(name, config)).into_iter().map(named);
+    let problems: Vec<_> = as_called(env, &spec).into_iter().chain(capabilities).collect();
+    if problems.is_empty() { Ok(Job::new(env, spec, plugin)) } else { Err(ConfigErrors(problems).to_string()) }
 }
 
-/// Limits are cut rather than refused here: a connector that was stored under a higher ceiling runs under the lower one.
-fn job(env: &Env, mut spec: ConnectorSpec, plugin: Arc<dyn Plugin>) -> Job {
-    spec.limits = spec.limits.within(&env.options.ceiling);
-    Job { spec, plugin }
+/// What keeps a connector that is called over HTTP from being so on this worker.
+fn as_called(env: &Env, spec: &ConnectorSpec) -> Vec<Problem> {
+    spec.ingest.as_ref().map(|ingest| ingest::problems(ingest, env.options.ingest.as_ref())).unwrap_or_default()
 }
 
 async fn own_problems(
@@ -113,7 +117,7 @@ fn find(env: &Env, name: &str, config: &Config) -> Result<Arc<dyn Plugin>, Worke
 }
 
 fn is_connector(plugin: &Arc<dyn Plugin>) -> bool {
-    matches!(plugin.descriptor().kind, Kind::Source | Kind::Sink)
+    plugin.descriptor().kind != Kind::Transform
 }
 
 fn no_such_class(env: &Env, class: &str) -> WorkerError {

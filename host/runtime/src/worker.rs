@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 use wharf_core::config::Config;
-use wharf_core::plugin::Catalog;
+use wharf_core::plugin::{Catalog, WebhookRequest, WebhookResponse};
 use wharf_core::state::TargetState;
 use wharf_core::status::{ConnectorInfo, ConnectorStatus, TaskInfo, TaskStatus};
 use wharf_drivers::Driver;
@@ -17,6 +17,7 @@ use wharf_store::StoreError;
 use crate::connector::Connector;
 use crate::env::{Env, Job};
 use crate::error::WorkerError;
+use crate::ingest::{IngestError, Ingress};
 use crate::options::{Parts, WorkerOptions};
 use crate::progress::ConnectorProgress;
 use crate::status::{ConnectorView, lock};
@@ -322,6 +323,20 @@ impl Worker {
     pub async fn restart_task(&self, name: &str, task: u32) -> Result<(), WorkerError> {
         let connector = self.find(name).ok_or_else(|| WorkerError::unknown_to_restart(name))?;
         connector.restart_task(task).await
+    }
+
+    /// The way into a webhook connector; `None` where there is no connector of that name, or it is none that is called.
+    pub fn ingress(&self, connector: &str) -> Option<Ingress> {
+        self.find(connector)?.view().inbox().map(Ingress::new)
+    }
+
+    /// Hands a request to a webhook connector and waits for its answer, which is given once the request's rows are in
+    /// the queue. A listener asks for [`Worker::ingress`] and a [`crate::Slot`] instead, before it reads the body.
+    ///
+    /// # Errors
+    /// What to answer instead.
+    pub async fn ingest(&self, connector: &str, request: WebhookRequest) -> Result<WebhookResponse, IngestError> {
+        self.ingress(connector).ok_or(IngestError::Unknown)?.enter()?.send(request).await
     }
 
     /// Stops polling, drains and commits what is in flight, and stops all tasks, within

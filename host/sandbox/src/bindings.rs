@@ -1,7 +1,7 @@
 //! Types and calls generated from `wit/`.
 //!
-//! The exports are bound in three parts, so that what a source and a sink have in common exists once: every plugin has
-//! the `base` part, and a `source` or a `sink` part beside it. Arguments are borrowed: a batch goes from the host's
+//! The exports are bound in three parts, so that what sources and sinks have in common exists once: every plugin has
+//! the `base` part, and a `source`, a `sink` or a `webhook` part beside it. Arguments are borrowed: a batch goes from the host's
 //! buffers into the guest's memory with no copy between.
 
 /// `connector` and `lifecycle`, and the imports.
@@ -60,6 +60,23 @@ pub(crate) mod sink {
         ",
         world: "wharf:host/sink-part",
         exports: { default: async },
+        with: { "openmessaging:connect/types": crate::bindings::base::openmessaging::connect::types },
+    });
+}
+
+/// `webhook`.
+pub(crate) mod webhook {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        inline: "
+            package wharf:host;
+            world webhook-part {
+                export openmessaging:connect/webhook@0.1.0;
+            }
+        ",
+        world: "wharf:host/webhook-part",
+        exports: { default: async },
+        ownership: Borrowing { duplicate_if_necessary: false },
         with: { "openmessaging:connect/types": crate::bindings::base::openmessaging::connect::types },
     });
 }

@@ -96,13 +96,11 @@ pub(crate) fn kind<'a>(exports: impl IntoIterator<Item = &'a str>) -> Result<Kin
     ];
     let found: Vec<Kind> = parts.into_iter().filter(|(name, _)| exports.contains(name)).map(|(_, kind)| kind).collect();
     match found.as_slice() {
-        [kind @ (Kind::Source | Kind::Sink)] => Ok(*kind),
+        [kind @ (Kind::Source | Kind::Sink | Kind::WebhookSource)] => Ok(*kind),
         [Kind::Transform] => unsupported("the plugin is a transform, which this version of Wharf does not run yet"),
-        [Kind::WebhookSource] => {
-            unsupported("the plugin is a webhook source, which this version of Wharf does not run yet")
-        }
         [] => unsupported(
-            "the plugin exports neither a source nor a sink: export openmessaging:connect/source@0.1 or …/sink@0.1",
+            "the plugin exports neither a source nor a sink: export openmessaging:connect/source@0.1, …/sink@0.1 or \
+             …/webhook@0.1",
         ),
         _ => unsupported(
             "the plugin exports more than one of source, sink, transform and webhook: make one plugin of each",
@@ -181,6 +179,7 @@ mod tests {
     fn a_plugin_is_exactly_one_thing() {
         assert_eq!(kind(with(&["openmessaging:connect/source@0.1.0"])), Ok(Kind::Source));
         assert_eq!(kind(with(&["openmessaging:connect/sink@0.1.0"])), Ok(Kind::Sink));
+        assert_eq!(kind(with(&["openmessaging:connect/webhook@0.1.0"])), Ok(Kind::WebhookSource));
         assert!(kind(with(&[])).is_err());
         assert!(kind(with(&["openmessaging:connect/transform@0.1.0"])).is_err());
         assert!(kind(with(&["openmessaging:connect/source@0.1.0", "openmessaging:connect/sink@0.1.0"])).is_err());

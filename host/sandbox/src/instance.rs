@@ -10,6 +10,7 @@ use wharf_core::Death;
 use crate::bindings::base::{Base, BaseIndices};
 use crate::bindings::sink::{SinkPart, SinkPartIndices};
 use crate::bindings::source::{SourcePart, SourcePartIndices};
+use crate::bindings::webhook::{WebhookPart, WebhookPartIndices};
 use crate::classify::{self, Seen};
 use crate::limits::Limits;
 use crate::pace::{Pace, TooLong, watch};
@@ -28,6 +29,7 @@ pub(crate) struct Ready {
 pub(crate) enum Part {
     Source(SourcePartIndices),
     Sink(SinkPartIndices),
+    Webhook(WebhookPartIndices),
 }
 
 /// An instance and its store. Dropping it ends it, in the middle of a call too.
@@ -101,6 +103,10 @@ impl Live {
     }
 
     pub(crate) fn sink(&mut self, indices: &SinkPartIndices) -> Result<SinkPart, Death> {
+        indices.load(&mut self.store, &self.instance).map_err(|error| self.mismatch(&error))
+    }
+
+    pub(crate) fn webhook(&mut self, indices: &WebhookPartIndices) -> Result<WebhookPart, Death> {
         indices.load(&mut self.store, &self.instance).map_err(|error| self.mismatch(&error))
     }
 

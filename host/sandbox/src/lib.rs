@@ -66,6 +66,7 @@ mod state;
 mod stdio;
 mod task;
 mod trusted;
+mod webhook;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -14,6 +14,7 @@ use wharf_core::{Descriptor, PluginId};
 use crate::bindings::base::BaseIndices;
 use crate::bindings::sink::SinkPartIndices;
 use crate::bindings::source::SourcePartIndices;
+use crate::bindings::webhook::WebhookPartIndices;
 use crate::cache::Cache;
 use crate::convert;
 use crate::error::SandboxError;
@@ -159,6 +160,7 @@ impl Workshop {
         let base = BaseIndices::new(&pre).map_err(mismatch)?;
         let part = match kind {
             Kind::Sink => Part::Sink(SinkPartIndices::new(&pre).map_err(mismatch)?),
+            Kind::WebhookSource => Part::Webhook(WebhookPartIndices::new(&pre).map_err(mismatch)?),
             _ => Part::Source(SourcePartIndices::new(&pre).map_err(mismatch)?),
         };
         Ok(Ready { pre, base, part })
@@ -167,10 +169,11 @@ impl Workshop {
     async fn describe(&self, ready: &Ready, kind: Kind) -> Result<Descriptor, LoadError> {
         let died = |death| error("BROKEN", format!("the plugin cannot describe itself: {death}"));
         let (mut live, base) = task::bare(ready, &self.limits, "unknown").await.map_err(died)?;
-        // Also compares the types of the source's or sink's functions with the contract, now rather than at a start.
+        // Also compares the types of the part's functions with the contract, now rather than at a start.
         match &ready.part {
             Part::Source(indices) => live.source(indices).map(|_| ()).map_err(died)?,
             Part::Sink(indices) => live.sink(indices).map(|_| ()).map_err(died)?,
+            Part::Webhook(indices) => live.webhook(indices).map(|_| ()).map_err(died)?,
         }
         let connector = base.openmessaging_connect_connector();
         let described =

@@ -5,12 +5,12 @@ use std::future::Future;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use wharf_core::plugin::{Checked, Plugin, PluginFacts, SinkTask, SourceTask, TaskSetup};
+use wharf_core::plugin::{Checked, Kind, Plugin, PluginFacts, SinkTask, SourceTask, TaskSetup, WebhookTask};
 use wharf_core::{Config, Death, DeathKind, Descriptor, InstanceError, PluginId, Problem};
 
 use crate::instance::{Part, watched};
 use crate::task::{Blueprint, Shared};
-use crate::{capability, classify, convert, network, sink, source, split};
+use crate::{capability, classify, convert, network, sink, source, split, webhook};
 
 /// A component that describes itself as a source or a sink.
 pub(crate) struct WasmPlugin {
@@ -40,7 +40,8 @@ impl WasmPlugin {
 
     fn is_no(&self, what: &str) -> InstanceError {
         let Descriptor { name, kind, .. } = &*self.blueprint.descriptor;
-        let message = format!("the plugin {name} is a {}, not a {what}", kind.as_str());
+        let is = if *kind == Kind::WebhookSource { "webhook source" } else { kind.as_str() };
+        let message = format!("the plugin {name} is a {is}, not a {what}");
         Death { kind: DeathKind::Instantiation, message }.into()
     }
 }
@@ -102,7 +103,7 @@ impl Plugin for WasmPlugin {
             Part::Source(indices) => {
                 source::start(self.blueprint.within(&setup.limits), indices, setup, self.shared.clone()).await
             }
-            Part::Sink(_) => Err(self.is_no("source")),
+            Part::Sink(_) | Part::Webhook(_) => Err(self.is_no("source")),
         }
     }
 
@@ -111,7 +112,16 @@ impl Plugin for WasmPlugin {
             Part::Sink(indices) => {
                 sink::start(self.blueprint.within(&setup.limits), indices, setup, self.shared.clone()).await
             }
-            Part::Source(_) => Err(self.is_no("sink")),
+            Part::Source(_) | Part::Webhook(_) => Err(self.is_no("sink")),
+        }
+    }
+
+    async fn start_webhook(&self, setup: TaskSetup) -> Result<Box<dyn WebhookTask>, InstanceError> {
+        match self.blueprint.ready.part.clone() {
+            Part::Webhook(indices) => {
+                webhook::start(self.blueprint.within(&setup.limits), indices, setup, self.shared.clone()).await
+            }
+            Part::Source(_) | Part::Sink(_) => Err(self.is_no("webhook source")),
         }
     }
 

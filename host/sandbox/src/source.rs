@@ -14,7 +14,7 @@ use crate::classify;
 use crate::convert;
 use crate::instance::{Live, watched};
 use crate::limits::Limits;
-use crate::task::{Blueprint, Shared, started};
+use crate::task::{Blueprint, Shared, begin};
 
 #[derive(Debug)]
 enum Command {
@@ -52,17 +52,8 @@ async fn run(
     mut commands: mpsc::Receiver<Command>,
     ready: Reply<()>,
 ) {
-    let started = started(&blueprint, &setup, &shared).await;
-    // The handle keeps the threads; the actor must not, or they would keep each other.
-    drop(shared);
-    let part = started.and_then(|(mut live, base)| Ok((live.source(&indices)?, live, base)));
-    let (part, mut live, base) = match part {
-        Ok(parts) => parts,
-        Err(error) => return drop(ready.send(Err(error))),
-    };
-    if ready.send(Ok(())).is_err() {
-        return;
-    }
+    let begun = begin(&blueprint, &setup, shared, ready, |live| live.source(&indices)).await;
+    let Some((part, mut live, base)) = begun else { return };
     let (guest, limits) = (part.openmessaging_connect_source(), &blueprint.limits);
     let mut warned = false;
     while let Some(command) = commands.recv().await {

@@ -8,6 +8,7 @@ use wharf_core::plugin::{PluginFacts, TaskSetup};
 use wharf_core::{Config, Death, DeathKind, Descriptor, Failure, InstanceError, PluginId};
 use wharf_egress::Gate;
 
+use crate::actor::Reply;
 use crate::bindings::base::Base;
 use crate::capability::{self, Grant};
 use crate::classify;
@@ -105,7 +106,7 @@ pub(crate) async fn bare(ready: &Ready, limits: &Limits, name: &str) -> Result<(
 }
 
 /// A live instance whose `on-start` went well.
-pub(crate) async fn started(
+async fn started(
     blueprint: &Blueprint,
     setup: &TaskSetup,
     shared: &Shared,
@@ -116,4 +117,26 @@ pub(crate) async fn started(
     let answer = watched!(live, "on-start", left, |store| lifecycle.call_on_start(store, &context, &config))?;
     answer.map_err(convert::failure)?;
     Ok((live, base))
+}
+
+/// The beginning of every actor: starts the instance, binds its part of the contract, and tells `ready`. `None` when
+/// there is nothing to go on with, which `ready` was told.
+pub(crate) async fn begin<P>(
+    blueprint: &Blueprint,
+    setup: &TaskSetup,
+    shared: Arc<Shared>,
+    ready: Reply<()>,
+    part: impl FnOnce(&mut Live) -> Result<P, Death>,
+) -> Option<(P, Live, Arc<Base>)> {
+    let started = started(blueprint, setup, &shared).await;
+    // The handle keeps the threads; the actor must not, or they would keep each other.
+    drop(shared);
+    match started.and_then(|(mut live, base)| Ok((part(&mut live)?, live, base))) {
+        // Nobody waits any more: the handle is gone.
+        Ok(parts) => ready.send(Ok(())).is_ok().then_some(parts),
+        Err(error) => {
+            drop(ready.send(Err(error)));
+            None
+        }
+    }
 }

@@ -5,6 +5,7 @@
 
 mod audit;
 mod cli;
+mod ingest;
 mod lock;
 mod logging;
 mod settings;

@@ -21,6 +21,7 @@ use wharf_sandbox::{PathPolicy, Sandbox, SandboxOptions};
 use wharf_store::{Bucket, Change, Condition, SledStore, Store, StoreError};
 
 use crate::audit::AuditLog;
+use crate::ingest;
 use crate::lock;
 use crate::settings::Settings;
 use crate::signals::Signals;
@@ -37,8 +38,10 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals) -> anyhow::Res
     make_directory(&settings.data_dir)?;
     make_directory(&settings.plugins_dir)?;
     let _lock = lock::take(&settings.data_dir)?;
-    let listener = bind(settings.listen).await?;
+    let listener = bind(settings.listen, "--listen").await?;
     let address = listener.local_addr().context("find out the port")?;
+    // Taken early, so that what is wrong with it is said early. Who calls before the worker is ready waits.
+    let entrance = ingest::open(settings.ingest.as_ref()).await?;
 
     let closing = CancellationToken::new();
     let (routes, door) = wharf_api::starting();
@@ -61,6 +64,8 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals) -> anyhow::Res
     };
     door.open(wharf_api::router(worker.clone(), options));
 
+    let mut entrance = entrance.map(|entrance| tokio::spawn(entrance.serve(worker.clone(), closing.clone())));
+
     let signal = tokio::select! {
         signal = async { announce(&worker, &settings, address, began).await; signals.next().await } => signal,
         ended = &mut server => return Err(anyhow!("the REST API stopped: {ended:?}")),
@@ -74,6 +79,11 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals) -> anyhow::Res
     let closed = worker.driver().close().await;
     if tokio::time::timeout(LAST_REQUESTS, &mut server).await.is_err() {
         server.abort();
+    }
+    if let Some(entrance) = &mut entrance
+        && tokio::time::timeout(LAST_REQUESTS, &mut *entrance).await.is_err()
+    {
+        entrance.abort();
     }
     closed.context("close the queue")?;
     tracing::info!("stopped");
@@ -179,13 +189,14 @@ fn new_id() -> String {
     format!("{:016x}{:08x}", RandomState::new().hash_one(0), std::process::id())
 }
 
-async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
+/// Takes a port; `key` is how to ask for another one.
+pub(crate) async fn bind(listen: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(listen).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => {
-            anyhow!("{listen} is in use: stop what listens there, or name another address with --listen")
+            anyhow!("{listen} is in use: stop what listens there, or name another address with {key}")
         }
         std::io::ErrorKind::PermissionDenied => {
-            anyhow!("{listen} may not be listened on: name a port above 1023 with --listen")
+            anyhow!("{listen} may not be listened on: name a port above 1023 with {key}")
         }
         _ => anyhow!("listen on {listen}: {error}"),
     })

@@ -110,6 +110,7 @@ macro_rules! conversions {
                 kind: match kind {
                     Kind::Source => connector::Kind::Source,
                     Kind::Sink => connector::Kind::Sink,
+                    Kind::WebhookSource => connector::Kind::WebhookSource,
                 },
                 summary: about.summary,
                 documentation: about.documentation,

@@ -1,11 +1,9 @@
 //! The exports of the world `sink-plugin`, made of a [`Sink`].
 
-use std::marker::PhantomData;
-use std::rc::Rc;
-
 use wharf_bindings_sink::exports::openmessaging::connect::sink as exported;
 
 use super::convert::conversions;
+use super::exports::exports;
 use crate::batch::{Batch, Column, Format, Headers, Operation, Schema};
 use crate::delivery::{Delivery, Origin};
 use crate::drive;
@@ -14,85 +12,7 @@ use crate::sink::{Flushed, Sink};
 
 conversions!(wharf_bindings_sink);
 
-/// Where the one task of an instance is kept; implemented by `export_sink!`.
-pub trait SinkSlot: 'static {
-    /// The author's type.
-    type Task: Sink;
-
-    /// Lends the place.
-    fn with<R>(work: impl FnOnce(&mut Option<Self::Task>) -> R) -> R;
-}
-
-/// What is exported.
-#[derive(Debug)]
-pub struct SinkComponent<S>(PhantomData<S>);
-
-fn running<S: SinkSlot, R>(work: impl FnOnce(&mut S::Task) -> Result<R, Failure>) -> Result<R, types::Failure> {
-    S::with(|task| match task {
-        Some(task) => work(task).map_err(failure_out),
-        None => Err(failure_out(drive::not_started())),
-    })
-}
-
-fn tell<S: SinkSlot>(work: impl FnOnce(&mut S::Task)) {
-    S::with(|task| {
-        if let Some(task) = task {
-            work(task);
-        }
-    });
-}
-
-impl<S: SinkSlot> connector::Guest for SinkComponent<S> {
-    fn describe() -> connector::Descriptor {
-        descriptor_out(S::Task::describe(), Kind::Sink)
-    }
-
-    fn validate(config: connector::Config) -> Vec<connector::Checked> {
-        crate::host::install(Rc::new(Imports));
-        let config = config_in(config);
-        checked_out(&config, drive::validate_sink::<S::Task>(config.clone()))
-    }
-
-    fn tasks(config: connector::Config, max: u32) -> Result<Vec<connector::Config>, types::Failure> {
-        crate::host::install(Rc::new(Imports));
-        S::Task::tasks(&config_in(config), max).map(configs_out).map_err(failure_out)
-    }
-}
-
-impl<S: SinkSlot> lifecycle::Guest for SinkComponent<S> {
-    fn on_start(context: lifecycle::Context, config: lifecycle::Config) -> Result<(), types::Failure> {
-        crate::host::install(Rc::new(Imports));
-        if S::with(|task| task.is_some()) {
-            return Err(failure_out(drive::started_already()));
-        }
-        let task = drive::start_sink(&context_in(context), config_in(config)).map_err(failure_out)?;
-        S::with(|place| *place = Some(task));
-        Ok(())
-    }
-
-    fn on_pause() {
-        tell::<S>(Sink::pause);
-    }
-
-    fn on_resume() {
-        tell::<S>(Sink::resume);
-    }
-
-    fn on_stop() {
-        tell::<S>(Sink::stop);
-        S::with(|task| *task = None);
-    }
-
-    fn on_failed(reason: String) {
-        tell::<S>(|task| task.failed(&reason));
-        S::with(|task| *task = None);
-    }
-
-    fn on_destroyed(context: lifecycle::Context, config: lifecycle::Config) {
-        crate::host::install(Rc::new(Imports));
-        drive::destroyed_sink::<S::Task>(&context_in(context), config_in(config));
-    }
-}
+exports!(Sink, Kind::Sink, SinkSlot, SinkComponent, validate_sink, start_sink, destroyed_sink);
 
 impl<S: SinkSlot> exported::Guest for SinkComponent<S> {
     fn assigned(partitions: Vec<types::TopicPosition>) -> Result<Vec<types::TopicPosition>, types::Failure> {

@@ -1,6 +1,6 @@
 //! Runs a connector without WebAssembly, for unit tests.
 //!
-//! [`SourceKit`] and [`SinkKit`] do what the host does: they fill in defaults, read the configuration, make the calls
+//! [`SourceKit`], [`SinkKit`] and [`WebhookKit`] do what the host does: they fill in defaults, read the configuration, make the calls
 //! in their order, and keep offsets, log lines and metrics in memory where a test can look at them. Each call takes the
 //! same way as in a component.
 //!
@@ -42,9 +42,11 @@
 mod host;
 mod sink;
 mod source;
+mod webhook;
 
 pub use sink::SinkKit;
 pub use source::{Polled, SourceKit};
+pub use webhook::{Handled, WebhookKit};
 
 use crate::config::ConfigMap;
 use crate::context::Context;

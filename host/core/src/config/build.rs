@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::keys::{self, WorkerKey};
 use super::names::{check_name, check_topic};
 use super::values::{boolean, check_value, invalid, items, missing};
-use super::{Config, ConfigErrors, ConnectorSpec, ErrorPolicy, limits, normalize};
+use super::{Config, ConfigErrors, ConnectorSpec, ErrorPolicy, ingest, limits, normalize};
 use crate::failure::Problem;
 use crate::plugin::{Descriptor, Kind};
 use crate::policy::{Backoff, RestartPolicy};
@@ -53,6 +53,9 @@ impl ConnectorSpec {
         let restart = values.restart(defaults);
         problems.check_topics(&values, kind);
         problems.check_backoff(&values, restart.backoff);
+        if kind == Kind::WebhookSource {
+            problems.0.extend(ingest::problems(&config));
+        }
         problems.check_plugin_keys(&config, descriptor);
         if !problems.0.is_empty() {
             return Err(ConfigErrors(problems.0));
@@ -69,6 +72,7 @@ impl ConnectorSpec {
             errors: values.errors(kind),
             restart,
             limits: limits::read(&config),
+            ingest: (kind == Kind::WebhookSource).then(|| ingest::spec(&config)),
         })
     }
 }

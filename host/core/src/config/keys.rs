@@ -3,6 +3,8 @@
 //! Names, types, defaults, groups and order are Kafka Connect's, so that its tools draw the same forms. Ours, which it
 //! does not have, are `oms-driver-url`, `restart.*` and `limits.*`.
 
+mod ingest;
+
 use super::rules::{self, Rule};
 use crate::plugin::{ConfigKey, Importance, Kind, ValueType, Width};
 use Importance::{High, Low, Medium};
@@ -25,6 +27,8 @@ pub(super) struct WorkerKey {
     allowed: &'static [&'static str],
     /// Only sinks have it.
     sinks_only: bool,
+    /// Only webhook sources have it.
+    webhooks_only: bool,
     pub(super) rule: Rule,
 }
 
@@ -42,6 +46,7 @@ const KEY: WorkerKey = WorkerKey {
     documentation: "",
     allowed: &[],
     sinks_only: false,
+    webhooks_only: false,
     rule: rules::anything,
 };
 
@@ -233,12 +238,15 @@ impl WorkerKey {
 
 /// The keys that a connector of this kind has beside its plugin's own, in the order that problems are reported.
 pub(super) fn table(kind: Kind) -> impl Iterator<Item = &'static WorkerKey> {
-    KEYS.iter().filter(move |key| kind == Kind::Sink || !key.sinks_only)
+    let fits = move |key: &&WorkerKey| {
+        (kind == Kind::Sink || !key.sinks_only) && (kind == Kind::WebhookSource || !key.webhooks_only)
+    };
+    KEYS.iter().chain(ingest::KEYS).filter(fits)
 }
 
 /// The default of one of the worker's keys, empty where there is none.
 pub(super) fn default_of(name: &str) -> &'static str {
-    KEYS.iter().find(|key| key.name == name).and_then(|key| key.default).unwrap_or_default()
+    KEYS.iter().chain(ingest::KEYS).find(|key| key.name == name).and_then(|key| key.default).unwrap_or_default()
 }
 
 /// The worker's own keys for connectors of this kind: what a form shows beside the plugin's keys. The defaults of

@@ -5,6 +5,7 @@
 
 mod aliases;
 mod build;
+mod ingest;
 mod keys;
 mod limits;
 mod names;
@@ -19,6 +20,7 @@ mod values;
 use std::collections::BTreeMap;
 
 pub use aliases::normalize;
+pub use ingest::{IngestAuth, IngestSpec, Secret};
 pub use keys::{TLS_CA_FILE, TLS_CERTIFICATE_FILE, TLS_KEY_FILE, worker_keys};
 pub use limits::check_limits;
 pub use names::{check_name, check_topic};

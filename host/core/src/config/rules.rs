@@ -55,6 +55,20 @@ pub(super) fn percent(value: &str) -> Result<(), String> {
     between(value, 1, 100)
 }
 
+/// Each holds a request in memory.
+pub(super) fn in_flight(value: &str) -> Result<(), String> {
+    between(value, 1, 10_000)
+}
+
+/// Anything that can be the name of an HTTP header.
+pub(super) fn header_name(value: &str) -> Result<(), String> {
+    let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if !value.is_empty() && value.chars().all(is_token) {
+        return Ok(());
+    }
+    Err("write the name of an HTTP header, like X-Gitlab-Token".to_owned())
+}
+
 fn between(value: &str, least: i64, most: i64) -> Result<(), String> {
     // The type was checked before.
     match value.parse::<i64>() {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::IngestSpec;
 use crate::failure::Problem;
 use crate::limits::TaskLimits;
 use crate::plugin::Kind;
@@ -69,4 +70,6 @@ pub struct ConnectorSpec {
     pub restart: RestartPolicy,
     /// How much each task may use.
     pub limits: TaskLimits,
+    /// Who may call it and how much at a time; webhook sources only.
+    pub ingest: Option<IngestSpec>,
 }

@@ -101,8 +101,13 @@ impl Supervisor {
         Ok(())
     }
 
-    fn set_job(&mut self, job: Job) {
+    fn set_job(&mut self, mut job: Job) {
         self.view.set_plugin(job.plugin.id(), job.plugin.descriptor());
+        if let Some(now) = self.job.as_ref().filter(|now| now.spec.ingest == job.spec.ingest) {
+            // Tasks that stay as they are go on to take from it.
+            job.inbox = now.inbox.clone();
+        }
+        self.view.set_inbox(job.inbox.clone());
         self.job = Some(Arc::new(job));
     }
 

@@ -14,6 +14,7 @@ mod sink;
 mod source;
 mod throttle;
 mod view;
+mod webhook;
 
 use std::sync::Arc;
 

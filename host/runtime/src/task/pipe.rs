@@ -26,19 +26,32 @@ use crate::progress::Counters;
 /// How long to wait before a guest is told of its offsets again, where it does not say.
 const TELL_AGAIN: Duration = Duration::from_secs(1);
 
+/// Told what became of one batch, in place of the task: a row that the queue rejects is the affair of whoever sent it,
+/// not a fault of the task. Dropped untold when the task ends before.
+pub(super) type Waiter = Box<dyn FnOnce(Result<(), DriverError>) + Send>;
+
 /// A batch that is not acknowledged.
 struct InFlight {
     number: u64,
     rows: u32,
+    waiter: Option<Waiter>,
     acknowledgement: Acknowledgement,
 }
 
+/// What the queue said of a batch.
+struct Answered {
+    number: u64,
+    rows: u32,
+    waiter: Option<Waiter>,
+    result: Result<Receipt, DriverError>,
+}
+
 impl Future for InFlight {
-    type Output = (u64, u32, Result<Receipt, DriverError>);
+    type Output = Answered;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let result = ready!(self.acknowledgement.as_mut().poll(cx));
-        Poll::Ready((self.number, self.rows, result))
+        Poll::Ready(Answered { number: self.number, rows: self.rows, waiter: self.waiter.take(), result })
     }
 }
 
@@ -96,9 +109,7 @@ impl<'a> Pipe<'a> {
     /// Takes the next acknowledgement or the end of a write; waits for ever where nothing is on its way. Cancel-safe.
     pub(super) async fn step(&mut self) {
         select! {
-            Some((number, rows, result)) = self.in_flight.next(), if !self.in_flight.is_empty() => {
-                self.acknowledged(number, rows, result);
-            }
+            Some(answered) = self.in_flight.next(), if !self.in_flight.is_empty() => self.acknowledged(answered),
             result = self.commits.step() => if let Err(error) = result {
                 self.fail(error);
             }
@@ -120,6 +131,16 @@ impl<'a> Pipe<'a> {
 
     /// Hands a batch to the queue, once there is room for it.
     pub(super) async fn send(&mut self, producer: &mut dyn Producer, batch: Batch) -> Result<(), TaskError> {
+        self.send_for(producer, batch, None).await
+    }
+
+    /// As [`Pipe::send`]; `waiter` hears what became of the batch.
+    pub(super) async fn send_for(
+        &mut self,
+        producer: &mut dyn Producer,
+        batch: Batch,
+        waiter: Option<Waiter>,
+    ) -> Result<(), TaskError> {
         while self.in_flight.len() >= self.task.env.options.max_in_flight.max(1) && self.failed.is_none() {
             self.step().await;
         }
@@ -130,21 +151,32 @@ impl<'a> Pipe<'a> {
             Ok(acknowledgement) => {
                 wharf_faults::reach("source.sent");
                 let number = self.prefix.push(sent);
-                self.in_flight.push(InFlight { number, rows, acknowledgement });
+                self.in_flight.push(InFlight { number, rows, waiter, acknowledgement });
                 Ok(())
             }
-            Err(error @ DriverError::Rejected(_)) => {
-                self.rejected(rows as usize, &error)?;
+            Err(error) => {
+                self.judge(rows, waiter, Err(error))?;
                 let number = self.prefix.push(sent);
                 self.pass(number);
                 Ok(())
             }
-            Err(error) => Err(TaskError::queue("send rows", &error)),
         }
     }
 
-    fn acknowledged(&mut self, number: u64, rows: u32, result: Result<Receipt, DriverError>) {
-        let outcome = match result {
+    fn acknowledged(&mut self, answered: Answered) {
+        let Answered { number, rows, waiter, result } = answered;
+        match self.judge(rows, waiter, result) {
+            Ok(()) => self.pass(number),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Whether the task is done with a batch, or fails by it.
+    fn judge(&self, rows: u32, waiter: Option<Waiter>, result: Result<Receipt, DriverError>) -> Result<(), TaskError> {
+        if let Some(waiter) = waiter {
+            return self.tell_waiter(rows, waiter, result);
+        }
+        match result {
             Ok(receipt) => match receipt.failed.first() {
                 None => Ok(()),
                 Some((_, error @ DriverError::Rejected(_))) => self.rejected(receipt.failed.len(), error),
@@ -152,11 +184,33 @@ impl<'a> Pipe<'a> {
             },
             Err(error @ DriverError::Rejected(_)) => self.rejected(rows as usize, &error),
             Err(error) => Err(TaskError::queue("send rows", &error)),
-        };
-        match outcome {
-            Ok(()) => self.pass(number),
-            Err(error) => self.fail(error),
         }
+    }
+
+    fn tell_waiter(&self, rows: u32, waiter: Waiter, result: Result<Receipt, DriverError>) -> Result<(), TaskError> {
+        let (count, error) = match result {
+            Ok(receipt) => {
+                let count = receipt.failed.len();
+                // One that may go through later counts for more than one that never will.
+                let worst = |(_, error): &(u32, DriverError)| matches!(error, DriverError::Rejected(_));
+                (count, receipt.failed.into_iter().min_by_key(worst).map(|(_, error)| error))
+            }
+            Err(error) => (rows as usize, Some(error)),
+        };
+        let Some(error) = error else {
+            waiter(Ok(()));
+            return Ok(());
+        };
+        let outcome = match &error {
+            DriverError::Rejected(_) => {
+                warn!(rows = count, %error, "the queue rejects rows, and their sender is told");
+                Counters::add(&self.task.view.counters.skipped, count);
+                Ok(())
+            }
+            error => Err(TaskError::queue("send rows", error)),
+        };
+        waiter(Err(error));
+        outcome
     }
 
     /// The queue will never take these rows: leave them out, or fail.
@@ -207,8 +261,15 @@ impl<'a> Pipe<'a> {
         self.store(limit).await;
     }
 
+    /// After a failure: what is safe is kept, so that the next instance repeats less. A queue that failed is not waited
+    /// for.
+    pub(super) async fn wind_up(&mut self, error: &TaskError) {
+        let limit = Some(self.task.env.drain_limit());
+        if error.is_of_queue() { self.store(limit).await } else { self.drain(limit).await }
+    }
+
     /// Stores what is acknowledged.
-    pub(super) async fn store(&mut self, limit: Option<Duration>) {
+    async fn store(&mut self, limit: Option<Duration>) {
         let stored = match limit {
             None => self.commits.settle().await,
             Some(limit) => timeout(limit, self.commits.settle()).await.unwrap_or_else(|_| {
@@ -219,6 +280,11 @@ impl<'a> Pipe<'a> {
         if let Err(error) = stored {
             self.fail(error);
         }
+    }
+
+    /// What is durable is told to nobody: the guest has no use for it.
+    pub(super) fn tell_nobody(&mut self) {
+        drop(self.commits.take_untold());
     }
 
     /// Tells the guest what is durable. A guest that cannot take it now is told again later.

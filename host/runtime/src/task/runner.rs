@@ -7,12 +7,12 @@ use futures_util::FutureExt;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info, warn};
 use wharf_core::InstanceError;
-use wharf_core::plugin::{Kind, SinkTask, SourceTask};
+use wharf_core::plugin::{Kind, SinkTask, SourceTask, WebhookTask};
 use wharf_core::policy::{CrashLoop, Verdict};
 use wharf_core::state::TaskEvent;
 
 use super::retry::Outage;
-use super::{Control, Mode, Task, TaskError, sink, source};
+use super::{Control, Mode, Task, TaskError, sink, source, webhook};
 
 /// How an attempt ended well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,7 @@ pub(super) enum Left {
     Nothing,
     Source(Box<dyn SourceTask>),
     Sink(Box<dyn SinkTask>),
+    Webhook(Box<dyn WebhookTask>),
 }
 
 impl Left {
@@ -36,6 +37,7 @@ impl Left {
             Self::Nothing => Ok(()),
             Self::Source(instance) => instance.stop().await,
             Self::Sink(instance) => instance.stop().await,
+            Self::Webhook(instance) => instance.stop().await,
         };
         farewell(task, stopped);
     }
@@ -45,6 +47,7 @@ impl Left {
             Self::Nothing => Ok(()),
             Self::Source(instance) => instance.failed(reason).await,
             Self::Sink(instance) => instance.failed(reason).await,
+            Self::Webhook(instance) => instance.failed(reason).await,
         };
         farewell(task, told);
     }
@@ -128,17 +131,11 @@ async fn once(task: &Task, control: &mut Control, attempt: u32) -> Outcome {
     match task.job.spec.kind {
         Kind::Source => source::attempt(task, control, attempt).await,
         Kind::Sink => sink::attempt(task, control, attempt).await,
-        kind @ (Kind::Transform | Kind::WebhookSource) => {
-            let message = format!("a plugin of the kind `{}` cannot run as a connector", kind_name(kind));
+        Kind::WebhookSource => webhook::attempt(task, control, attempt).await,
+        kind @ Kind::Transform => {
+            let message = format!("a plugin of the kind `{}` cannot run as a connector", kind.as_str());
             Outcome::failed(TaskError::fatal(message))
         }
-    }
-}
-
-fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::WebhookSource => "webhook-source",
-        _ => kind.as_str(),
     }
 }
 

@@ -36,6 +36,24 @@ pub(super) async fn attempt(task: &Task, control: &mut Control, attempt: u32) ->
     }
 }
 
+/// A producer for the task, and what it may ask of its offsets. The producer comes first: it takes the place of an
+/// earlier one, so nothing can be written any more when the checkpoints are read.
+pub(super) async fn open_queue(task: &Task) -> Result<(Box<dyn Producer>, Arc<SourceOffsets>), TaskError> {
+    let (env, spec) = (&task.env, &task.job.spec);
+    let options = ProducerOptions {
+        source: spec.name.clone(),
+        task: task.view.number(),
+        default_topic: spec.topics.first().cloned(),
+        max_in_flight: env.options.max_in_flight.max(1),
+    };
+    let producer = env.driver.producer(options).await;
+    let producer = producer.map_err(|error| TaskError::queue("open a producer", &error))?;
+    let held = env.driver.checkpoints(&spec.name).await;
+    let held = held.map_err(|error| TaskError::queue("read checkpoints", &error))?;
+    let reader = Arc::new(SourceOffsets::new(env.offsets.clone(), &spec.name, held));
+    Ok((producer, reader))
+}
+
 struct Source<'a> {
     task: &'a Task,
     control: &'a mut Control,
@@ -46,25 +64,12 @@ struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// The producer comes first: it takes the place of an earlier one, so nothing can be written any more when the
-    /// checkpoints are read.
     async fn open(
         task: &'a Task,
         control: &'a mut Control,
         attempt: u32,
     ) -> Result<(Self, Box<dyn SourceTask>), TaskError> {
-        let (env, spec) = (&task.env, &task.job.spec);
-        let options = ProducerOptions {
-            source: spec.name.clone(),
-            task: task.view.number(),
-            default_topic: spec.topics.first().cloned(),
-            max_in_flight: env.options.max_in_flight.max(1),
-        };
-        let producer = env.driver.producer(options).await;
-        let producer = producer.map_err(|error| TaskError::queue("open a producer", &error))?;
-        let held = env.driver.checkpoints(&spec.name).await;
-        let held = held.map_err(|error| TaskError::queue("read checkpoints", &error))?;
-        let reader = Arc::new(SourceOffsets::new(env.offsets.clone(), &spec.name, held));
+        let (producer, reader) = open_queue(task).await?;
         let instance = task.job.plugin.start_source(task.setup(attempt, reader.clone()).await?).await?;
         let pipe = Pipe::new(task, Commits::new(task, reader));
         let (retrying, lull) = Default::default();
@@ -75,13 +80,7 @@ impl<'a> Source<'a> {
         match self.work(&mut *instance).await {
             Ok(end) => Outcome { end: Ok(end), left: Left::Source(instance) },
             Err(error) => {
-                // What is safe is kept: the next instance repeats less. A queue that failed is not waited for.
-                let limit = Some(self.task.env.drain_limit());
-                if error.is_of_queue() {
-                    self.pipe.store(limit).await;
-                } else {
-                    self.pipe.drain(limit).await;
-                }
+                self.pipe.wind_up(&error).await;
                 let left = if error.dead { Left::Nothing } else { Left::Source(instance) };
                 Outcome { end: Err(error), left }
             }

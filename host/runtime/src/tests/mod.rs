@@ -11,3 +11,4 @@ mod shutdown;
 mod sink;
 mod source;
 mod validation;
+mod webhook;

@@ -12,3 +12,4 @@ mod guests;
 mod limits;
 mod loading;
 mod network;
+mod webhook;

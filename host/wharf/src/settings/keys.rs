@@ -36,6 +36,14 @@ const KNOWN: &[&str] = &[
     "tasks.max-in-flight",
     "tasks.poll-max-rows",
     "tasks.poll-max-bytes",
+    "ingest.listen",
+    "ingest.tls-certificate",
+    "ingest.tls-key",
+    "ingest.max-body-bytes",
+    "ingest.requests-per-second",
+    "ingest.max-connections",
+    "ingest.header-timeout-ms",
+    "ingest.body-timeout-ms",
 ];
 
 /// Refuses the first key that is not known.

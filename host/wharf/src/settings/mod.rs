@@ -12,10 +12,12 @@
 //! | `shutdown-timeout-ms` | | 5000 |
 //! | `[log]` `[limits]` `[restart]` `[tasks]` | | see [`raw`] |
 //! | `[egress]` | | see [`egress::Raw`] |
+//! | `[ingest]` | | see [`ingest`](mod@ingest) |
 //!
 //! Relative paths in the file are relative to the file; those of flags and defaults to the working directory.
 
 mod egress;
+mod ingest;
 mod keys;
 pub(crate) mod raw;
 
@@ -31,6 +33,7 @@ use wharf_runtime::WorkerOptions;
 use wharf_sandbox::{EgressPolicy, Limits};
 
 use crate::cli::RunArgs;
+pub(crate) use ingest::Ingest;
 
 const DEFAULT_FILE: &str = "wharf.toml";
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8083);
@@ -55,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) egress: EgressPolicy,
     /// But for the id and the cluster's, which are known only later.
     pub(crate) worker: WorkerOptions,
+    /// The listener for requests from outside; `None`: there is none.
+    pub(crate) ingest: Option<Ingest>,
 }
 
 impl Settings {
@@ -100,6 +105,10 @@ impl Settings {
         };
         let limits = limits(&raw.limits)?;
         let ceiling = ceiling(&raw.limits, &limits)?;
+        let egress = egress::policy(&raw.egress, &ceiling, listen.ip().is_loopback(), beside_file)?;
+        let ingest = ingest::resolve(&raw.ingest, beside_file)?;
+        let mut worker = worker(raw.shutdown_timeout_ms, &raw.restart, &raw.tasks)?;
+        worker.ingest = ingest.as_ref().map(|ingest| ingest.options.clone());
         Ok(Self {
             file: file.map(Path::to_owned),
             data_dir: pick(&args.data_dir, raw.data_dir, "wharf-data")?,
@@ -107,10 +116,11 @@ impl Settings {
             listen,
             allowed_paths: raw.allowed_paths.map(absolute).transpose().context("find out where `allowed-paths` are")?,
             log: log(&raw.log)?,
-            egress: egress::policy(&raw.egress, &ceiling, listen.ip().is_loopback(), beside_file)?,
+            egress,
             limits,
             ceiling,
-            worker: worker(raw.shutdown_timeout_ms, &raw.restart, &raw.tasks)?,
+            worker,
+            ingest,
         })
     }
 }

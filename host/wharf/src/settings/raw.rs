@@ -26,6 +26,7 @@ pub(crate) struct File {
     pub(crate) egress: super::egress::Raw,
     pub(crate) restart: Restart,
     pub(crate) tasks: Tasks,
+    pub(crate) ingest: super::ingest::Raw,
 }
 
 /// `[log]`: the embedded queue.

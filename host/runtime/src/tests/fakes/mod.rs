@@ -3,6 +3,7 @@
 mod driver;
 mod plugin;
 mod store;
+mod webhook;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,7 +21,7 @@ pub(super) use driver::FakeDriver;
 pub(super) use plugin::{FakePlugin, Poll, Put};
 pub(super) use store::FakeStore;
 
-use crate::{Parts, Worker, WorkerOptions};
+use crate::{IngestOptions, Parts, Worker, WorkerOptions};
 
 /// What happened, in order.
 #[derive(Debug, Clone, Default)]
@@ -86,7 +87,7 @@ impl Catalog for FakeCatalog {
     async fn refresh(&self) {}
 }
 
-/// A worker and all it works with. Plugins: `source` and `sink`.
+/// A worker and all it works with. Plugins: `source`, `sink` and `webhook`.
 pub(super) struct World {
     pub(super) journal: Journal,
     pub(super) driver: Arc<FakeDriver>,
@@ -101,7 +102,8 @@ pub(super) struct World {
 pub(super) fn options() -> WorkerOptions {
     let backoff = Backoff { initial: Duration::from_millis(100), max: Duration::from_secs(1), factor: 2.0 };
     let restart = RestartPolicy { max_failures: 3, backoff, ..RestartPolicy::default() };
-    WorkerOptions { restart, max_in_flight: 3, ..WorkerOptions::default() }
+    let ingest = Some(IngestOptions { is_public: false, max_body_bytes: 100, requests_per_second: None });
+    WorkerOptions { restart, max_in_flight: 3, ingest, ..WorkerOptions::default() }
 }
 
 impl World {
@@ -126,7 +128,8 @@ impl World {
         let (driver, store) = (Arc::new(driver), Arc::new(FakeStore::new(journal.clone())));
         let source = Arc::new(FakePlugin::source("source", journal.clone()));
         let sink = Arc::new(FakePlugin::sink("sink", journal.clone()));
-        let catalog = Arc::new(FakeCatalog(Mutex::new(vec![source.clone(), sink.clone()])));
+        let webhook = Arc::new(FakePlugin::webhook("webhook", journal.clone()));
+        let catalog = Arc::new(FakeCatalog(Mutex::new(vec![source.clone(), sink.clone(), webhook])));
         let audit = Arc::new(journal.clone());
         let parts = Parts { catalog: catalog.clone(), driver: driver.clone(), store: store.clone(), audit };
         let worker = Worker::start(parts, options.clone()).await.unwrap();
@@ -183,6 +186,12 @@ pub(super) fn config(pairs: &[(&str, &str)]) -> Config {
 
 pub(super) fn source_config() -> Config {
     config(&[("connector.class", "source"), ("topic", "t")])
+}
+
+pub(super) fn webhook_config(more: &[(&str, &str)]) -> Config {
+    let mut all = config(&[("connector.class", "webhook"), ("topic", "t")]);
+    all.extend(config(more));
+    all
 }
 
 /// A sink's, with more keys.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tokio::time::sleep;
 use wharf_core::config::Config;
 use wharf_core::plugin::{
-    Checked, Descriptor, Flushed, Kind, Next, Plugin, PollLimits, Polled, SinkTask, SourceTask, TaskSetup,
+    Checked, Descriptor, Flushed, Kind, Next, Plugin, PollLimits, Polled, SinkTask, SourceTask, TaskSetup, WebhookTask,
 };
 use wharf_core::{
     Batch, Checkpoint, Death, DeathKind, Delivery, Failure, InstanceError, PluginId, Problem, Rejection, Retry,
@@ -106,6 +106,10 @@ impl FakePlugin {
         Self::new(name, Kind::Sink, journal)
     }
 
+    pub(in crate::tests) fn webhook(name: &str, journal: Journal) -> Self {
+        Self::new(name, Kind::WebhookSource, journal)
+    }
+
     pub(in crate::tests) fn polls(&self, polls: impl IntoIterator<Item = Poll>) {
         self.script.polls.lock().unwrap().extend(polls);
     }
@@ -180,6 +184,10 @@ impl Plugin for FakePlugin {
         Ok(Box::new(self.begin(&setup)?))
     }
 
+    async fn start_webhook(&self, setup: TaskSetup) -> Result<Box<dyn WebhookTask>, InstanceError> {
+        Ok(Box::new(super::webhook::FakeWebhook(self.begin(&setup)?)))
+    }
+
     async fn destroyed(&self, setup: TaskSetup) -> Result<(), InstanceError> {
         self.aside()?;
         self.journal.note(format!("destroyed {}", setup.context.connector));
@@ -188,14 +196,14 @@ impl Plugin for FakePlugin {
 }
 
 /// An instance. Notes when it is dropped.
-struct Live {
+pub(super) struct Live {
     journal: Journal,
     script: Arc<Script>,
     name: String,
 }
 
 impl Live {
-    fn note(&self, what: &str) {
+    pub(super) fn note(&self, what: &str) {
         self.journal.note(format!("{what} {}", self.name));
     }
 }
@@ -206,11 +214,11 @@ impl Drop for Live {
     }
 }
 
-fn died() -> InstanceError {
+pub(super) fn died() -> InstanceError {
     Death { kind: DeathKind::Trap, message: "a panic".to_owned() }.into()
 }
 
-fn retry(after: Option<Duration>, at_row: Option<u32>) -> InstanceError {
+pub(super) fn retry(after: Option<Duration>, at_row: Option<u32>) -> InstanceError {
     Failure::Retriable(Retry { reason: "busy".to_owned(), after, at_row }).into()
 }
 
