@@ -82,6 +82,7 @@ pub fn router(worker: Worker, options: ApiOptions) -> Router {
         .route_layer(from_fn(negotiate::json_only));
     let inner = json
         .merge(records::routes())
+        .merge(plugins::uploads())
         .fallback(front::not_found)
         .method_not_allowed_fallback(front::method_not_allowed)
         .with_state(app);

@@ -22,6 +22,7 @@ mod connector;
 mod env;
 mod error;
 mod options;
+mod plugin_use;
 mod progress;
 mod shutdown;
 mod status;

@@ -4,6 +4,7 @@
 //! of a worker together. Nothing here knows how any of them works.
 
 mod cli;
+mod fetch;
 mod lock;
 mod logging;
 mod settings;

@@ -13,14 +13,15 @@ use anyhow::{Context as _, anyhow};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use wharf_api::ApiOptions;
-use wharf_core::audit::NoAudit;
+use wharf_core::audit::{Auditor, NoAudit};
 use wharf_core::plugin::{Catalog as _, Loader, Plugin};
 use wharf_drivers::log::LogDriver;
-use wharf_registry::{Registry, Watch};
+use wharf_registry::{Registry, RegistryOptions, Watch};
 use wharf_runtime::{Health, Parts, Worker, WorkerOptions};
-use wharf_sandbox::{PathPolicy, Sandbox, SandboxOptions};
+use wharf_sandbox::{Limits, PathPolicy, Sandbox, SandboxOptions};
 use wharf_store::{Bucket, Change, Condition, SledStore, Store, StoreError};
 
+use crate::fetch::HttpsFetch;
 use crate::lock;
 use crate::settings::Settings;
 use crate::signals::Signals;
@@ -76,15 +77,16 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals) -> anyhow::Res
 /// Opens the parts at the same time and starts the worker over them.
 async fn start(settings: &Settings, address: SocketAddr) -> anyhow::Result<(Worker, Watch)> {
     let data = &settings.data_dir;
+    let audit: Arc<dyn Auditor> = Arc::new(NoAudit);
     let (driver, store, registry) = tokio::try_join!(
         log(settings),
         async { SledStore::open(data.join("store")).await.context("open the store") },
-        plugins(settings),
+        plugins(settings, Arc::clone(&audit)),
     )?;
     let cluster_id = cluster_id(store.as_ref()).await.context("read the cluster's id")?;
     let options = WorkerOptions { id: address.to_string(), cluster_id, ..settings.worker.clone() };
     let watch = registry.watch(WATCH);
-    let parts = Parts { catalog: registry, driver, store, audit: Arc::new(NoAudit) };
+    let parts = Parts { catalog: registry, driver, store, audit };
     Ok((Worker::start(parts, options).await.context("start the worker")?, watch))
 }
 
@@ -95,10 +97,14 @@ async fn log(settings: &Settings) -> anyhow::Result<Arc<LogDriver>> {
     opened.context("open the log")?.context("open the log")
 }
 
-async fn plugins(settings: &Settings) -> anyhow::Result<Arc<Registry>> {
+async fn plugins(settings: &Settings, audit: Arc<dyn Auditor>) -> anyhow::Result<Arc<Registry>> {
+    let plugins = settings.plugins.clone();
+    let limits = settings.limits.clone();
+    // The registry looks at the size first, and says which setting it is.
+    let component_bytes = limits.component_bytes.max(usize::try_from(plugins.max_bytes).unwrap_or(usize::MAX));
     let options = SandboxOptions {
         cache_dir: Some(settings.data_dir.join("cache")),
-        limits: settings.limits.clone(),
+        limits: Limits { component_bytes, compile_deadline: plugins.compile_deadline, ..limits },
         paths: PathPolicy {
             allowed: settings.allowed_paths.clone(),
             denied: vec![settings.data_dir.clone(), settings.plugins_dir.clone()],
@@ -106,7 +112,15 @@ async fn plugins(settings: &Settings) -> anyhow::Result<Arc<Registry>> {
         ..SandboxOptions::default()
     };
     let sandbox: Arc<dyn Loader> = sandbox(options).await?;
-    let registry = Registry::open(settings.plugins_dir.clone(), sandbox)?;
+    let options = RegistryOptions {
+        max_file_bytes: plugins.max_bytes,
+        policy: plugins.policy,
+        records_dir: Some(settings.data_dir.join("plugins")),
+        audit,
+        fetch: Some(Arc::new(HttpsFetch)),
+        ..RegistryOptions::default()
+    };
+    let registry = Registry::open_with(settings.plugins_dir.clone(), sandbox, options)?;
     registry.refresh().await;
     Ok(registry)
 }

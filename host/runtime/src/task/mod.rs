@@ -111,7 +111,7 @@ impl RunningTask {
         reconfigure: Arc<dyn Fn() + Send + Sync>,
     ) -> Self {
         let (mode, control) = watch::channel(mode);
-        view.set_version(&job.plugin.id().version);
+        view.set_plugin(job.plugin.id());
         let task =
             Task { env: env.clone(), job: job.clone(), config: view.config(), tasks, view: view.clone(), reconfigure };
         // A root: below the supervisor's span every line would name the connector twice.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use tracing::warn;
 use wharf_core::config::Config;
 use wharf_core::meter::Meter;
+use wharf_core::plugin::PluginId;
 use wharf_core::state::{State, TaskEvent};
 use wharf_core::status::{LastFailure, TaskStatus};
 
@@ -27,14 +28,15 @@ pub(crate) struct TaskView {
 struct Cell {
     state: State,
     trace: Option<String>,
-    version: Option<String>,
+    /// What it runs.
+    plugin: Option<PluginId>,
     last_failure: Option<LastFailure>,
     restarts: u32,
 }
 
 impl TaskView {
     pub(crate) fn new(number: u32, config: Config) -> Self {
-        let cell = Cell { state: State::Unassigned, trace: None, version: None, last_failure: None, restarts: 0 };
+        let cell = Cell { state: State::Unassigned, trace: None, plugin: None, last_failure: None, restarts: 0 };
         Self { number, config, cell: Mutex::new(cell), counters: Counters::default(), meter: Arc::default() }
     }
 
@@ -67,7 +69,7 @@ impl TaskView {
             state: cell.state,
             worker_id: worker_id.to_owned(),
             trace: cell.trace.clone(),
-            version: cell.version.clone(),
+            version: cell.plugin.as_ref().map(|plugin| plugin.version.clone()),
             last_failure: cell.last_failure.clone(),
         }
     }
@@ -76,8 +78,13 @@ impl TaskView {
         self.counters.snapshot(self.number, self.state())
     }
 
-    pub(super) fn set_version(&self, version: &str) {
-        lock(&self.cell).version = Some(version.to_owned());
+    /// The plugin that it runs, or ran last.
+    pub(crate) fn plugin(&self) -> Option<PluginId> {
+        lock(&self.cell).plugin.clone()
+    }
+
+    pub(super) fn set_plugin(&self, plugin: &PluginId) {
+        lock(&self.cell).plugin = Some(plugin.clone());
     }
 
     /// Moves to the state after `event`.

@@ -10,11 +10,12 @@
 //! | `listen` | `--listen`, `WHARF_LISTEN` | `127.0.0.1:8083` |
 //! | `allowed-paths` | | anything but Wharf's own directories, `/proc`, `/sys`, `/dev` |
 //! | `shutdown-timeout-ms` | | 5000 |
-//! | `[log]` `[limits]` `[restart]` `[tasks]` | | see [`raw`] |
+//! | `[log]` `[limits]` `[plugins]` `[restart]` `[tasks]` | | see [`raw`] |
 //!
 //! Relative paths in the file are relative to the file; those of flags and defaults to the working directory.
 
 mod keys;
+mod plugins;
 pub(crate) mod raw;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -46,6 +47,8 @@ pub(crate) struct Settings {
     pub(crate) allowed_paths: Option<Vec<PathBuf>>,
     pub(crate) log: LogOptions,
     pub(crate) limits: Limits,
+    /// Which plugins may run.
+    pub(crate) plugins: plugins::Plugins,
     /// But for the id and the cluster's, which are known only later.
     pub(crate) worker: WorkerOptions,
 }
@@ -99,6 +102,7 @@ impl Settings {
             allowed_paths: raw.allowed_paths.map(absolute).transpose().context("find out where `allowed-paths` are")?,
             log: log(&raw.log)?,
             limits: limits(&raw.limits)?,
+            plugins: plugins::Plugins::resolve(raw.plugins)?,
             worker: worker(raw.shutdown_timeout_ms, &raw.restart, &raw.tasks)?,
         })
     }
