@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use wharf_runtime::{Worker, WorkerError};
+use tokio::sync::Semaphore;
+use wharf_runtime::Worker;
 
 use crate::ApiOptions;
 use crate::error::ApiError;
@@ -14,11 +15,16 @@ pub(crate) struct App {
     pub(crate) worker: Worker,
     pub(crate) options: Arc<ApiOptions>,
     pub(crate) readers: Arc<Readers>,
+    /// Plugins that are being uploaded.
+    pub(crate) uploads: Arc<Semaphore>,
 }
+
+/// So many plugins may be on their way at a time; others wait before their bytes are read.
+const UPLOADS: usize = 2;
 
 impl App {
     pub(crate) fn new(worker: Worker, options: ApiOptions) -> Self {
-        Self { worker, options: Arc::new(options), readers: Arc::new(Readers::new()) }
+        Self { worker, options: Arc::new(options), readers: Arc::new(Readers::new()), uploads: Arc::new(Semaphore::new(UPLOADS)) }
     }
 
     /// Asks the worker something that changes nothing. Given up when the caller goes away.
@@ -34,10 +40,11 @@ impl App {
 
     /// Tells the worker to change something. The command runs to its end even when the caller goes away or waits no
     /// longer, so that nothing is left half done.
-    pub(crate) async fn command<T, F>(&self, command: impl FnOnce(Worker) -> F) -> Result<T, ApiError>
+    pub(crate) async fn command<T, E, F>(&self, command: impl FnOnce(Worker) -> F) -> Result<T, ApiError>
     where
-        F: Future<Output = Result<T, WorkerError>> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
+        E: Into<ApiError> + Send + 'static,
     {
         let running = tokio::spawn(command(self.worker.clone()));
         match tokio::time::timeout(self.options.timeout, running).await {

@@ -25,7 +25,8 @@ impl FromRequest<App> for Whole {
     }
 }
 
-async fn read(body: Body, limit: usize, waits_for_permission: bool) -> Result<Bytes, ApiError> {
+/// The whole of a body of at most `limit` bytes.
+pub(crate) async fn read(body: Body, limit: usize, waits_for_permission: bool) -> Result<Bytes, ApiError> {
     let announced = axum::body::HttpBody::size_hint(&body).exact().unwrap_or(0);
     if waits_for_permission && announced > limit as u64 {
         return Err(ApiError::too_large(limit));

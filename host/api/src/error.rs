@@ -44,6 +44,10 @@ impl ApiError {
         )
     }
 
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.error_code == StatusCode::PAYLOAD_TOO_LARGE.as_u16()
+    }
+
     pub(crate) fn timed_out() -> Self {
         Self::internal("Request timed out")
     }

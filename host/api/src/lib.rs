@@ -97,6 +97,7 @@ pub fn router(worker: Worker, options: ApiOptions) -> Router {
     let inner = json
         .merge(records::routes())
         .merge(metrics::routes())
+        .merge(plugins::uploads())
         .fallback(front::not_found)
         .method_not_allowed_fallback(front::method_not_allowed)
         .with_state(app);

@@ -1,11 +1,15 @@
 //! Plugins: in Kafka Connect's shape, and in Wharf's own.
 
+mod manage;
+
+use std::collections::HashMap;
+
 use axum::extract::State;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
 use wharf_core::Descriptor;
-use wharf_core::plugin::{ConfigKey, Kind, Plugin};
+use wharf_core::plugin::{Catalog, ConfigKey, Installed, Kind, Plugin, SignatureState};
 
 use crate::app::App;
 use crate::negotiate::with_options;
@@ -14,7 +18,19 @@ use crate::query::Query;
 pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/connector-plugins", with_options(get(kafka_list), "HEAD,GET,OPTIONS"))
-        .route("/plugins", with_options(get(list), "HEAD,GET,OPTIONS"))
+        .route("/plugins", with_options(get(list), "HEAD,GET,POST,OPTIONS"))
+        .route("/plugins/verify", with_options(get(manage::verify), "HEAD,GET,OPTIONS"))
+        .route("/plugins/audit", with_options(get(manage::audit), "HEAD,GET,OPTIONS"))
+        .route(
+            "/plugins/{name}/{version}",
+            with_options(get(manage::one).delete(manage::uninstall), "HEAD,DELETE,GET,OPTIONS"),
+        )
+        .route("/plugins/{name}/{version}/approve", with_options(post(manage::approve), "POST,OPTIONS"))
+}
+
+/// What takes other bodies than JSON.
+pub(crate) fn uploads() -> Router<App> {
+    Router::new().route("/plugins", post(manage::install))
 }
 
 /// One line of `GET /connector-plugins`.
@@ -60,6 +76,23 @@ struct WharfPlugin {
     summary: String,
     documentation: String,
     keys: Vec<ConfigKey>,
+    size: u64,
+    imports: Vec<String>,
+    /// What is known of the file; absent where nobody keeps records.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    file: Option<OnDisk>,
+    /// Connectors that use this name and version.
+    used_by: Vec<String>,
+}
+
+/// What is known of a plugin's file.
+#[derive(Debug, Serialize)]
+struct OnDisk {
+    file: String,
+    origin: String,
+    signature: SignatureState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approved_at: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -67,21 +100,57 @@ struct Broken {
     file: String,
     code: &'static str,
     message: String,
+    /// What it is, where that is known: a plugin that may not run has a name all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plugin: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
 }
 
 async fn list(State(app): State<App>) -> Json<Plugins> {
     let catalog = app.worker.catalog();
-    let plugins = catalog.list().iter().map(|plugin| wharf_plugin(plugin.as_ref())).collect();
-    let broken = catalog.broken().into_iter().map(|(path, error)| Broken {
-        file: path.display().to_string(),
-        code: error.code,
-        message: error.message,
+    let files = files(&*catalog);
+    let mut used: HashMap<(String, String), Vec<String>> = HashMap::new();
+    for it in app.worker.plugins_in_use() {
+        let by = used.entry((it.plugin.name, it.plugin.version)).or_default();
+        if !by.contains(&it.connector) {
+            by.push(it.connector);
+        }
+    }
+    let shown = catalog.list().into_iter().map(|plugin| {
+        let id = plugin.id();
+        let file = files.iter().find(|it| it.sha256 == id.sha256 && it.refused.is_none()).cloned();
+        let used_by = used.remove(&(id.name.clone(), id.version.clone())).unwrap_or_default();
+        let size = file.as_ref().map_or(plugin.facts().size, |file| file.size);
+        let file = file.map(|Installed { file, origin, signature, approved_at, .. }| OnDisk {
+            file,
+            origin,
+            signature,
+            approved_at,
+        });
+        WharfPlugin { file, size, used_by, ..wharf_plugin(plugin.as_ref()) }
+    });
+    let plugins = shown.collect();
+    let broken = catalog.broken().into_iter().map(|(path, error)| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let file = files.iter().find(|it| it.file == name);
+        Broken {
+            file: path.display().to_string(),
+            code: error.code,
+            message: error.message,
+            plugin: file.filter(|it| !it.name.is_empty()).map(|it| format!("{}@{}", it.name, it.version)),
+            sha256: file.filter(|it| !it.sha256.is_empty()).map(|it| it.sha256.clone()),
+        }
     });
     Json(Plugins { plugins, broken: broken.collect() })
 }
 
+fn files(catalog: &dyn Catalog) -> Vec<Installed> {
+    catalog.registry().map(|registry| registry.installed()).unwrap_or_default()
+}
+
 fn wharf_plugin(plugin: &dyn Plugin) -> WharfPlugin {
-    let (id, descriptor) = (plugin.id(), plugin.descriptor());
+    let (id, descriptor, facts) = (plugin.id(), plugin.descriptor(), plugin.facts());
     WharfPlugin {
         name: id.name.clone(),
         version: id.version.clone(),
@@ -91,6 +160,10 @@ fn wharf_plugin(plugin: &dyn Plugin) -> WharfPlugin {
         summary: descriptor.summary.clone(),
         documentation: descriptor.documentation.clone(),
         keys: descriptor.keys.clone(),
+        size: facts.size,
+        imports: facts.imports,
+        file: None,
+        used_by: Vec::new(),
     }
 }
 

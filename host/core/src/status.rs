@@ -65,6 +65,10 @@ pub struct ConnectorState {
     /// The plugin's version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// What a restart would change: the plugin's bytes are others by now, a later version is there, or it is gone. Not
+    /// in Kafka Connect; absent while what runs is what would be started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin_change: Option<String>,
 }
 
 /// What a task is doing.

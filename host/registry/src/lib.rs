@@ -37,17 +37,38 @@
 //! class name, with or without `Connector` at the end, is compared: `FileStreamSource`, `FileStreamSourceConnector` and
 //! `org.apache.kafka.connect.file.FileStreamSourceConnector` are the same. Case matters. Of several versions the
 //! highest is taken, unless `connector.plugin.version` names one or a range: see [`VersionRange`].
+//!
+//! # What may run
+//!
+//! A file is held against the [`Policy`] before its bytes reach the compiler (revoked digests, signatures) and again when
+//! its name is known (publishers, approvals). Records and approvals are of a digest: a file that changes is another plugin,
+//! and once an operator approved a `name@version`, other bytes of it wait for an approval of their own. Of several files
+//! with one `name@version` that may run, the one that was written last counts.
+//!
+//! [`Registry`] is also a [`PluginRegistry`](wharf_core::plugin::PluginRegistry): what installs, approves, removes and
+//! checks plugins for the REST API and the command line.
 
+mod check;
 mod examine;
+mod fetch;
+mod install;
 mod naming;
+mod operate;
+mod policy;
+mod records;
 mod registry;
 mod scan;
+mod signature;
 mod snapshot;
+mod staging;
 #[cfg(test)]
 mod tests;
 mod version;
 mod watch;
 
+pub use fetch::{Fetch, FetchError};
+pub use policy::{Policy, Revoked, Unsigned};
 pub use registry::{Registry, RegistryError, RegistryOptions};
+pub use signature::{Publisher, signature_key_id};
 pub use version::VersionRange;
 pub use watch::Watch;

@@ -11,6 +11,8 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use wharf_core::plugin::LoadError;
 
+use crate::signature;
+
 /// A file that changed so short a time ago may change again without a new stamp: clocks of file systems are coarse.
 const SETTLED_AFTER: Duration = Duration::from_secs(1);
 
@@ -44,8 +46,23 @@ impl Stamp {
     }
 }
 
-/// A `.wasm` in the directory, and its stamp where it can be told.
-pub(crate) type Found = (PathBuf, Result<Stamp, LoadError>);
+/// The stamps of a `.wasm` and of the signature beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamps {
+    wasm: Stamp,
+    signature: Option<Stamp>,
+}
+
+/// A `.wasm` in the directory, and its stamps where they can be told.
+pub(crate) type Found = (PathBuf, Result<Stamps, LoadError>);
+
+/// Where the signature of a file stands.
+pub(crate) fn signature_path(wasm: &Path) -> PathBuf {
+    let mut path = wasm.as_os_str().to_owned();
+    path.push(".");
+    path.push(signature::SUFFIX);
+    path.into()
+}
 
 /// All `.wasm` files in `dir`, by name. Links are followed; folders and other files are left out.
 pub(crate) fn scan(dir: &Path) -> io::Result<Vec<Found>> {
@@ -56,7 +73,10 @@ pub(crate) fn scan(dir: &Path) -> io::Result<Vec<Found>> {
             continue;
         }
         match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_file() => found.push((path, Ok(Stamp::of(&metadata)))),
+            Ok(metadata) if metadata.is_file() => {
+                let signature = fs::metadata(signature_path(&path)).ok().map(|metadata| Stamp::of(&metadata));
+                found.push((path, Ok(Stamps { wasm: Stamp::of(&metadata), signature })));
+            }
             Ok(_) => {}
             // Gone since the directory was read; a link that leads nowhere is still there.
             Err(_) if fs::symlink_metadata(&path).is_err() => {}
@@ -73,14 +93,23 @@ pub(crate) fn scan(dir: &Path) -> io::Result<Vec<Found>> {
 /// A file as it was read.
 #[derive(Debug)]
 pub(crate) struct Content {
-    pub(crate) stamp: Stamp,
+    pub(crate) stamps: Stamps,
     /// Whether another change would show in the stamp. Where not, the file is to be read again at the next look.
     pub(crate) settled: bool,
     pub(crate) sha256: String,
+    /// The text of the signature beside it, or why it cannot be read; `None`: there is none.
+    pub(crate) signature: Option<Result<String, String>>,
     pub(crate) bytes: Bytes,
 }
 
-/// Reads a file of at most `max` bytes.
+impl Content {
+    /// When the bytes were written last, in seconds and nanoseconds since 1970.
+    pub(crate) fn modified(&self) -> (i64, i64) {
+        self.stamps.wasm.modified
+    }
+}
+
+/// Reads a file of at most `max` bytes, and its signature.
 pub(crate) fn read(path: &Path, max: u64) -> Result<Content, LoadError> {
     let unreadable = |error: io::Error| unreadable(&error);
     let mut file = File::open(path).map_err(unreadable)?;
@@ -95,9 +124,40 @@ pub(crate) fn read(path: &Path, max: u64) -> Result<Content, LoadError> {
     if bytes.len() as u64 > max {
         return Err(too_large(bytes.len() as u64, max));
     }
+    let (signed, signature) = read_signature(&signature_path(path));
     let after = Stamp::of(&file.metadata().map_err(unreadable)?);
-    let settled = after == stamp && stamp.is_settled(SystemTime::now());
-    Ok(Content { stamp, settled, sha256: hex(&Sha256::digest(&bytes)), bytes: bytes.into() })
+    let now = SystemTime::now();
+    let settled =
+        after == stamp && stamp.is_settled(now) && signed.is_none_or(|signed| signed.is_settled(now));
+    let stamps = Stamps { wasm: stamp, signature: signed };
+    Ok(Content { stamps, settled, sha256: sha256(&bytes), signature, bytes: bytes.into() })
+}
+
+/// The stamp and the text of a signature. What is there and cannot be read is not taken for none.
+fn read_signature(path: &Path) -> (Option<Stamp>, Option<Result<String, String>>) {
+    let read = || {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() || metadata.len() > signature::MAX_BYTES {
+            return Err(io::Error::other("it is no file, or too large for a signature"));
+        }
+        let mut text = String::new();
+        file.take(signature::MAX_BYTES).read_to_string(&mut text)?;
+        Ok((Stamp::of(&metadata), text))
+    };
+    match read() {
+        Ok((stamp, text)) => (Some(stamp), Some(Ok(text))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (None, None),
+        Err(error) => {
+            let stamp = fs::metadata(path).ok().map(|metadata| Stamp::of(&metadata));
+            (stamp, Some(Err(format!("the signature cannot be read: {error}"))))
+        }
+    }
+}
+
+/// In lower-case hexadecimal digits.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 fn hex(digest: &[u8]) -> String {
@@ -115,7 +175,7 @@ fn unreadable(error: &io::Error) -> LoadError {
     LoadError { code: "UNREADABLE", message }
 }
 
-fn too_large(size: u64, max: u64) -> LoadError {
+pub(crate) fn too_large(size: u64, max: u64) -> LoadError {
     let message = format!("the file has {size} bytes and a plugin may have {max}: strip it, or build it for release");
     LoadError { code: "TOO_LARGE", message }
 }

@@ -1,5 +1,8 @@
 //! The registry over a real directory and a loader that reads plain text: `NAME VERSION ALIAS…` is a plugin.
 
+mod installing;
+mod trust;
+
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -89,7 +92,8 @@ impl Loader for TextLoader {
         let (Some(name), Some(version)) = (words.next(), words.next()) else {
             return Err(LoadError { code: "NOT_A_COMPONENT", message: format!("{text:?} is no plugin") });
         };
-        let id = PluginId { name: name.clone(), version: version.clone(), sha256: String::new() };
+        let sha256 = crate::scan::sha256(&wasm);
+        let id = PluginId { name: name.clone(), version: version.clone(), sha256 };
         let descriptor = Descriptor {
             name,
             version,
@@ -124,6 +128,13 @@ impl Bench {
 
     fn write(&self, file: &str, text: &str) {
         fs::write(self.dir.path().join(file), text).expect("written");
+    }
+
+    /// Writes a file that was last changed so many seconds after 1970.
+    fn write_at(&self, file: &str, text: &str, seconds: u64) {
+        self.write(file, text);
+        let file = fs::File::options().append(true).open(self.dir.path().join(file)).expect("opened");
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).expect("dated");
     }
 
     fn remove(&self, file: &str) {
@@ -242,17 +253,20 @@ async fn a_file_that_is_left_alone_is_refused_once() {
 }
 
 #[tokio::test]
-async fn of_two_files_with_the_same_plugin_the_first_by_name_counts() {
+async fn of_two_files_with_the_same_plugin_the_one_that_was_written_last_counts() {
     let bench = Bench::new();
-    bench.write("b.wasm", "alpha 1.0.0 FromB");
-    bench.write("a.wasm", "alpha 1.0.0 FromA");
+    bench.write_at("b.wasm", "alpha 1.0.0 FromB", 100);
+    bench.write_at("a.wasm", "alpha 1.0.0 FromA", 200);
     bench.registry.refresh().await;
     assert_eq!(bench.broken(), [("b.wasm".to_owned(), "DUPLICATE")]);
-    assert!(bench.registry.broken()[0].1.message.contains("alpha@1.0.0 is in a.wasm already"));
+    assert!(bench.registry.broken()[0].1.message.contains("alpha@1.0.0 is in a.wasm too, which is newer"));
     assert!(bench.find("FromA", None).is_some() && bench.find("FromB", None).is_none());
     bench.remove("a.wasm");
     bench.registry.refresh().await;
     assert!(bench.broken().is_empty() && bench.find("FromB", None).is_some());
+    bench.write_at("a.wasm", "alpha 1.0.0 FromA", 50);
+    bench.registry.refresh().await;
+    assert_eq!(bench.broken(), [("a.wasm".to_owned(), "DUPLICATE")]);
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ mod error;
 mod incident;
 mod ingest;
 mod options;
+mod plugin_use;
 mod progress;
 mod shutdown;
 mod status;

@@ -88,6 +88,7 @@ impl ConnectorView {
             worker_id: self.worker_id.clone(),
             trace: cell.trace.clone(),
             version: cell.plugin.as_ref().map(|plugin| plugin.version.clone()),
+            plugin_change: None,
         };
         let tasks = cell.tasks.iter().map(|task| task.status(&self.worker_id)).collect();
         ConnectorStatus { name: self.name.clone(), connector, tasks, kind: cell.kind.to_owned() }
@@ -111,9 +112,20 @@ impl ConnectorView {
 
     pub(crate) fn usage(&self) -> ConnectorUsage {
         let cell = lock(&self.cell);
-        let plugin = cell.plugin.as_ref().map_or("", |plugin| plugin.name.as_str());
-        let tasks = cell.tasks.iter().map(|task| task.usage(plugin)).collect();
+        let tasks = cell.tasks.iter().map(|task| task.usage()).collect();
         ConnectorUsage { name: self.name.clone(), kind: cell.kind.to_owned(), tasks }
+    }
+
+    /// The plugins that the connector and its tasks run, each once.
+    pub(crate) fn plugins(&self) -> Vec<PluginId> {
+        let cell = lock(&self.cell);
+        let mut plugins: Vec<PluginId> = cell.plugin.iter().cloned().collect();
+        for plugin in cell.tasks.iter().filter_map(|task| task.plugin()) {
+            if !plugins.contains(&plugin) {
+                plugins.push(plugin);
+            }
+        }
+        plugins
     }
 
     pub(crate) fn set_config(&self, config: Config) {

@@ -121,6 +121,9 @@ fn is_connector(plugin: &Arc<dyn Plugin>) -> bool {
 }
 
 fn no_such_class(env: &Env, class: &str) -> WorkerError {
+    if let Some(refused) = env.catalog.refused(class) {
+        return WorkerError::BadRequest(format!("the plugin for {class} may not run: {}: {refused}", refused.code));
+    }
     let list = env.catalog.list();
     let shown: Vec<_> = list.iter().filter(|it| is_connector(it)).map(|it| described(&**it)).collect();
     WorkerError::BadRequest(format!(

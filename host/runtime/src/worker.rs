@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 use wharf_core::config::Config;
-use wharf_core::plugin::{Catalog, WebhookRequest, WebhookResponse};
+use wharf_core::plugin::{Catalog, PluginUse, WebhookRequest, WebhookResponse};
 use wharf_core::state::TargetState;
 use wharf_core::status::{ConnectorInfo, ConnectorStatus, TaskInfo, TaskStatus};
 use wharf_drivers::Driver;
@@ -19,6 +19,7 @@ use crate::env::{Env, Job};
 use crate::error::WorkerError;
 use crate::ingest::{IngestError, Ingress};
 use crate::options::{Parts, WorkerOptions};
+use crate::plugin_use;
 use crate::progress::ConnectorProgress;
 use crate::status::{ConnectorView, lock};
 use crate::usage::ConnectorUsage;
@@ -216,7 +217,22 @@ impl Worker {
     /// # Errors
     /// [`WorkerError::NotFound`]
     pub async fn status(&self, name: &str) -> Result<ConnectorStatus, WorkerError> {
-        Ok(self.find(name).ok_or_else(|| WorkerError::no_status(name))?.view().status())
+        let connector = self.find(name).ok_or_else(|| WorkerError::no_status(name))?;
+        let view = connector.view();
+        let mut status = view.status();
+        status.connector.plugin_change =
+            plugin_use::change(&*self.inner.env.catalog, &view.config(), &view.plugins());
+        Ok(status)
+    }
+
+    /// Every connector's plugins; several for one whose tasks still run the bytes of before a restart.
+    pub fn plugins_in_use(&self) -> Vec<PluginUse> {
+        let connectors = lock(&self.inner.connectors);
+        let uses = connectors.iter().flat_map(|(name, connector)| {
+            let plugins = connector.view().plugins().into_iter();
+            plugins.map(|plugin| PluginUse { connector: name.clone(), plugin })
+        });
+        uses.collect()
     }
 
     /// A connector's tasks and their configurations.

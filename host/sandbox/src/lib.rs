@@ -41,6 +41,7 @@ mod borrowed;
 mod cache;
 mod capability;
 mod classify;
+mod complexity;
 mod convert;
 mod descriptor;
 mod engine;

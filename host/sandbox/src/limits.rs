@@ -44,6 +44,14 @@ pub struct Limits {
     pub metric_series: usize,
     /// Bytes of a `.wasm`. Default 128 MiB. A larger one is not loaded.
     pub component_bytes: usize,
+    /// Functions in one component, with those of everything in it. Default 200 000: an interpreter in a component has some
+    /// ten thousand. More are not compiled.
+    pub component_functions: usize,
+    /// Modules, components and instances in one component, with those of everything in it. Default 2000.
+    pub component_parts: usize,
+    /// How long compiling may take before the load is given up. Default 60 s. The compiler cannot be stopped: it works on
+    /// in the background, and counts as one of `compilations` until it is done.
+    pub compile_deadline: Duration,
     /// Components compiled at the same time; others wait. Default 1, as one compilation uses all cores.
     pub compilations: usize,
     /// Bytes of the compile cache; the least recently used artifacts are removed. Default 512 MiB.
@@ -87,6 +95,9 @@ impl Default for Limits {
             random_bytes: 64 << 10,
             metric_series: 500,
             component_bytes: 128 << 20,
+            component_functions: 200_000,
+            component_parts: 2000,
+            compile_deadline: Duration::from_secs(60),
             compilations: 1,
             cache_bytes: 512 << 20,
         }

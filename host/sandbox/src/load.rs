@@ -24,7 +24,7 @@ use crate::network::{EgressPolicy, has_endpoints};
 use crate::paths::PathPolicy;
 use crate::state::{self, State};
 use crate::task::{self, Blueprint};
-use crate::{descriptor, engine, imports, trusted};
+use crate::{complexity, descriptor, engine, imports, trusted};
 
 /// The header of every component, and of every core module.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -35,7 +35,7 @@ pub(crate) struct Workshop {
     engine: Engine,
     linker: Linker<State>,
     cache: Option<Cache>,
-    compiling: Semaphore,
+    compiling: Arc<Semaphore>,
     limits: Limits,
     paths: PathPolicy,
     egress: EgressPolicy,
@@ -59,7 +59,7 @@ impl Workshop {
         let engine = engine::start()?;
         let linker = state::linker(&engine).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let cache = cache_dir.map(|dir| Cache::open(&dir, limits.cache_bytes)).transpose()?;
-        let compiling = Semaphore::new(limits.compilations.max(1));
+        let compiling = Arc::new(Semaphore::new(limits.compilations.max(1)));
         Ok(Self { engine, linker, cache, compiling, limits, paths, egress })
     }
 
@@ -67,6 +67,7 @@ impl Workshop {
     pub(crate) async fn load(self: Arc<Self>, wasm: Bytes) -> Result<Blueprint, LoadError> {
         self.check_header(&wasm)?;
         let size = wasm.len() as u64;
+        complexity::check(&wasm, &self.limits)?;
         let (digest, component) = self.compile(wasm).await?;
         let kind = self.check_type(&component)?;
         let ready = self.link(&component, kind)?;
@@ -119,10 +120,26 @@ impl Workshop {
     /// Compiles, or takes from the cache, on a blocking thread; few at a time, as one takes all cores for seconds.
     async fn compile(self: &Arc<Self>, wasm: Bytes) -> Result<(String, Component), LoadError> {
         let stopped = |_| error("BROKEN", "the sandbox is shutting down");
-        let _permit = self.compiling.acquire().await.map_err(stopped)?;
+        let permit = self.compiling.clone().acquire_owned().await.map_err(stopped)?;
         let workshop = self.clone();
-        let compiled = tokio::task::spawn_blocking(move || workshop.compile_now(&wasm)).await;
-        compiled.map_err(|error| self::error("BROKEN", format!("the compiler failed: {error}")))?
+        let compiling = tokio::task::spawn_blocking(move || {
+            let compiled = workshop.compile_now(&wasm);
+            // Held by the compiler itself: it cannot be stopped, and while it works on it is one of the few.
+            drop(permit);
+            compiled
+        });
+        let allowed = self.limits.compile_deadline;
+        match tokio::time::timeout(allowed, compiling).await {
+            Ok(compiled) => compiled.map_err(|error| self::error("BROKEN", format!("the compiler failed: {error}")))?,
+            Err(_) => Err(error(
+                "COMPILE_TIMEOUT",
+                format!(
+                    "compiling took longer than {} ms: build the plugin for release, with less in it, or allow more time with \
+                     `compile-timeout-ms` in [plugins]",
+                    allowed.as_millis()
+                ),
+            )),
+        }
     }
 
     fn compile_now(&self, wasm: &[u8]) -> Result<(String, Component), LoadError> {

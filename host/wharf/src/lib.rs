@@ -5,6 +5,7 @@
 
 mod audit;
 mod cli;
+mod fetch;
 mod ingest;
 mod lock;
 mod logging;

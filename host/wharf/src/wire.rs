@@ -13,14 +13,16 @@ use anyhow::{Context as _, anyhow};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use wharf_api::ApiOptions;
+use wharf_core::audit::Auditor;
 use wharf_core::plugin::{Catalog as _, Loader, Plugin};
 use wharf_drivers::log::LogDriver;
-use wharf_registry::{Registry, Watch};
+use wharf_registry::{Registry, RegistryOptions, Watch};
 use wharf_runtime::{Health, Parts, Worker, WorkerOptions};
-use wharf_sandbox::{PathPolicy, Sandbox, SandboxOptions};
+use wharf_sandbox::{Limits, PathPolicy, Sandbox, SandboxOptions};
 use wharf_store::{Bucket, Change, Condition, SledStore, Store, StoreError};
 
 use crate::audit::AuditLog;
+use crate::fetch::HttpsFetch;
 use crate::ingest;
 use crate::lock;
 use crate::settings::Settings;
@@ -100,7 +102,7 @@ async fn start(
     let (driver, store, (sandbox, registry)) = tokio::try_join!(
         log(settings),
         async { SledStore::open(data.join("store")).await.context("open the store") },
-        plugins(settings),
+        plugins(settings, audit.clone()),
     )?;
     let cluster_id = cluster_id(store.as_ref()).await.context("read the cluster's id")?;
     let (id, ceiling) = (address.to_string(), settings.ceiling.clone());
@@ -117,10 +119,14 @@ async fn log(settings: &Settings) -> anyhow::Result<Arc<LogDriver>> {
     opened.context("open the log")?.context("open the log")
 }
 
-async fn plugins(settings: &Settings) -> anyhow::Result<(Arc<Sandbox>, Arc<Registry>)> {
+async fn plugins(settings: &Settings, audit: Arc<dyn Auditor>) -> anyhow::Result<(Arc<Sandbox>, Arc<Registry>)> {
+    let plugins = settings.plugins.clone();
+    let limits = settings.limits.clone();
+    // The registry looks at the size first, and says which setting it is.
+    let component_bytes = limits.component_bytes.max(usize::try_from(plugins.max_bytes).unwrap_or(usize::MAX));
     let options = SandboxOptions {
         cache_dir: Some(settings.data_dir.join("cache")),
-        limits: settings.limits.clone(),
+        limits: Limits { component_bytes, compile_deadline: plugins.compile_deadline, ..limits },
         paths: PathPolicy {
             allowed: settings.allowed_paths.clone(),
             denied: vec![settings.data_dir.clone(), settings.plugins_dir.clone()],
@@ -129,7 +135,15 @@ async fn plugins(settings: &Settings) -> anyhow::Result<(Arc<Sandbox>, Arc<Regis
         ..SandboxOptions::default()
     };
     let sandbox = sandbox(options).await?;
-    let registry = Registry::open(settings.plugins_dir.clone(), sandbox.clone())?;
+    let options = RegistryOptions {
+        max_file_bytes: plugins.max_bytes,
+        policy: plugins.policy,
+        records_dir: Some(settings.data_dir.join("plugins")),
+        audit,
+        fetch: Some(Arc::new(HttpsFetch)),
+        ..RegistryOptions::default()
+    };
+    let registry = Registry::open_with(settings.plugins_dir.clone(), sandbox.clone(), options)?;
     registry.refresh().await;
     Ok((sandbox, registry))
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::registry::PluginRegistry;
 use super::webhook::WebhookTask;
 use super::{Checked, Descriptor, PluginFacts, PluginId};
 use crate::audit::Auditor;
@@ -249,6 +250,14 @@ pub trait Catalog: Send + Sync + fmt::Debug {
     fn nearest(&self, _class: &str) -> Option<String> {
         None
     }
+    /// Why a plugin for a `connector.class` is there but may not run; for messages.
+    fn refused(&self, _class: &str) -> Option<LoadError> {
+        None
+    }
     /// Looks at the directory now rather than at the next tick.
     async fn refresh(&self);
+    /// What installs, approves and checks plugins, where this catalog can be changed.
+    fn registry(&self) -> Option<&dyn PluginRegistry> {
+        None
+    }
 }

@@ -5,6 +5,7 @@
 
 mod descriptor;
 mod instance;
+mod registry;
 mod webhook;
 
 pub use descriptor::{Checked, ConfigKey, Descriptor, Importance, Kind, ValueType, Width};
@@ -13,6 +14,10 @@ pub use instance::{
     TaskContext, TaskSetup,
 };
 
+pub use registry::{
+    Finding, InstallRequest, InstallSource, Installed, PluginRefusal, PluginRegistry, PluginUse, Refused, Severity,
+    SignatureState, Uninstalled,
+};
 pub use webhook::{Handled, WebhookRequest, WebhookResponse, WebhookTask};
 
 use std::fmt;

@@ -198,6 +198,16 @@ impl Supervisor {
         }
         // Pausing and resuming are seen at each task once the call that it is in has returned.
         answer(reply, Ok(()));
+        if before == TargetState::Stopped
+            && self.job.is_some()
+            && let Err(trace) = self.look_up()
+        {
+            // As with a restart: what was freed starts again as what is there and allowed now.
+            error!(%trace, "the connector cannot run");
+            self.job = None;
+            self.view.set_failed(trace);
+            return;
+        }
         if self.job.is_none() {
             self.look_for_plugin().await;
         } else if target == TargetState::Running && (before == TargetState::Stopped || self.tasks.is_empty()) {

@@ -122,7 +122,7 @@ impl RunningTask {
         reconfigure: Arc<dyn Fn() + Send + Sync>,
     ) -> Self {
         let (mode, control) = watch::channel(mode);
-        view.set_version(&job.plugin.id().version);
+        view.set_plugin(job.plugin.id());
         let throttle = Throttle::new(&job.spec.limits);
         let (env_, job_, config) = (env.clone(), job.clone(), view.config());
         let task = Task { env: env_, job: job_, config, tasks, view: view.clone(), reconfigure, throttle };

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use tracing::warn;
 use wharf_core::config::Config;
 use wharf_core::meter::{Meter, Usage};
+use wharf_core::plugin::PluginId;
 use wharf_core::state::{State, TaskEvent};
 use wharf_core::status::{LastFailure, TaskStatus};
 
@@ -28,14 +29,15 @@ pub(crate) struct TaskView {
 struct Cell {
     state: State,
     trace: Option<String>,
-    version: Option<String>,
+    /// What it runs.
+    plugin: Option<PluginId>,
     last_failure: Option<LastFailure>,
     restarts: u32,
 }
 
 impl TaskView {
     pub(crate) fn new(number: u32, config: Config) -> Self {
-        let cell = Cell { state: State::Unassigned, trace: None, version: None, last_failure: None, restarts: 0 };
+        let cell = Cell { state: State::Unassigned, trace: None, plugin: None, last_failure: None, restarts: 0 };
         Self { number, config, cell: Mutex::new(cell), counters: Counters::default(), meter: Arc::default() }
     }
 
@@ -68,7 +70,7 @@ impl TaskView {
             state: cell.state,
             worker_id: worker_id.to_owned(),
             trace: cell.trace.clone(),
-            version: cell.version.clone(),
+            version: cell.plugin.as_ref().map(|plugin| plugin.version.clone()),
             last_failure: cell.last_failure.clone(),
             usage: Some(self.meter.usage()).filter(Usage::has_incidents),
         }
@@ -78,15 +80,18 @@ impl TaskView {
         self.counters.snapshot(self.number, self.state())
     }
 
-    /// `plugin` is the name of the one that it runs.
-    pub(crate) fn usage(&self, plugin: &str) -> TaskUsage {
-        let version = lock(&self.cell).version.clone();
-        let plugin = version.map_or_else(String::new, |version| format!("{plugin}@{version}"));
+    pub(crate) fn usage(&self) -> TaskUsage {
+        let plugin = self.plugin().map_or_else(String::new, |plugin| plugin.to_string());
         TaskUsage { task: self.number, plugin, usage: self.meter.usage() }
     }
 
-    pub(super) fn set_version(&self, version: &str) {
-        lock(&self.cell).version = Some(version.to_owned());
+    /// The plugin that it runs, or ran last.
+    pub(crate) fn plugin(&self) -> Option<PluginId> {
+        lock(&self.cell).plugin.clone()
+    }
+
+    pub(super) fn set_plugin(&self, plugin: &PluginId) {
+        lock(&self.cell).plugin = Some(plugin.clone());
     }
 
     /// Moves to the state after `event`.

@@ -51,7 +51,7 @@ pub(crate) enum Command {
     /// Create, look at and steer connectors
     #[command(subcommand, visible_alias = "connectors")]
     Connector(ConnectorCommand),
-    /// Look at plugins
+    /// Install, approve, check and look at plugins
     #[command(subcommand, visible_alias = "plugins")]
     Plugin(PluginCommand),
     /// Look at topics and read their records
@@ -171,11 +171,72 @@ pub(crate) struct RestartArgs {
 pub(crate) enum PluginCommand {
     /// The plugins that the worker has found, and files that are none
     List,
-    /// What a .wasm file says of itself; no worker is needed
+    /// What a plugin can ask for and be told: of a .wasm file, which needs no worker, or of one that the worker has
     Inspect {
-        /// The file
-        file: PathBuf,
+        /// The file, or NAME, or NAME@VERSION
+        #[arg(value_name = "FILE|NAME[@VERSION]")]
+        what: String,
     },
+    /// Check a plugin and put it into the worker's plugins directory; it is approved by that
+    Install(InstallArgs),
+    /// Remove a plugin from the worker's plugins directory
+    Uninstall {
+        /// The plugin
+        #[arg(value_name = "NAME@VERSION")]
+        plugin: PluginRef,
+        /// Also while connectors use it; they run on until they are restarted
+        #[arg(long)]
+        force: bool,
+    },
+    /// Let the bytes run that are in the worker's plugins directory now
+    Approve {
+        /// The plugin
+        #[arg(value_name = "NAME@VERSION")]
+        plugin: PluginRef,
+        /// Only if they have this SHA-256
+        #[arg(long, value_name = "DIGEST")]
+        sha256: Option<String>,
+    },
+    /// Read every plugin again, and compare it with what was recorded, signed and approved; fails where one differs
+    Verify,
+    /// Hold what is installed and in use against the worker's policy; fails where it is broken
+    Audit,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct InstallArgs {
+    /// A .wasm file, or a URL that the worker fetches
+    #[arg(value_name = "FILE|https://…")]
+    pub(crate) what: String,
+    /// The SHA-256 that it must have
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) sha256: Option<String>,
+    /// Its minisign signature [default: what lies beside it with .minisig at the end of its name]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signature: Option<PathBuf>,
+    /// Replace other bytes of the same name and version
+    #[arg(long)]
+    pub(crate) replace: bool,
+}
+
+/// `name@version`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PluginRef {
+    pub(crate) name: String,
+    pub(crate) version: String,
+}
+
+impl std::str::FromStr for PluginRef {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('@') {
+            Some((name, version)) if !name.is_empty() && !version.is_empty() => {
+                Ok(Self { name: name.to_owned(), version: version.to_owned() })
+            }
+            _ => Err("write NAME@VERSION, such as file-source@0.1.0".to_owned()),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -251,6 +312,16 @@ mod tests {
         };
         assert_eq!(create.keys[1], ("query".to_owned(), "a=b".to_owned()));
         assert!(Args::try_parse_from(["wharf", "connector", "create", "c", "topic"]).is_err());
+    }
+
+    #[test]
+    fn a_plugin_is_named_with_its_version() {
+        let line = ["wharf", "plugin", "approve", "file-source@0.1.0"];
+        let Command::Plugin(PluginCommand::Approve { plugin, .. }) = Args::parse_from(line).command else {
+            panic!("not an approval")
+        };
+        assert_eq!((plugin.name.as_str(), plugin.version.as_str()), ("file-source", "0.1.0"));
+        assert!(Args::try_parse_from(["wharf", "plugin", "uninstall", "file-source"]).is_err());
     }
 
     #[test]

@@ -53,6 +53,16 @@ impl Client {
         serde_json::from_slice(&text).with_context(|| self.is_no_worker())
     }
 
+    /// The answer to a `POST` of a plugin.
+    pub(crate) fn upload(&self, path: &str, wasm: &[u8]) -> anyhow::Result<Value> {
+        let url = format!("{}{path}", self.base);
+        let request = Request::builder().method(Method::POST).uri(&url).header("accept", "application/json");
+        let request = request.header("content-type", "application/wasm");
+        let request = request.body(wasm).with_context(|| format!("`{url}` is no URL"))?;
+        let mut response = self.accepted(self.agent.run(request))?;
+        serde_json::from_slice(&read(&mut response)?).with_context(|| self.is_no_worker())
+    }
+
     /// Values of a partition, one a line, from a position on; and the position to go on from.
     pub(crate) fn lines(&self, path: &str, accept: &str) -> anyhow::Result<(Vec<u8>, i64)> {
         let mut response = self.send(&Method::GET, path, accept, String::new())?;
@@ -70,6 +80,11 @@ impl Client {
         } else {
             self.agent.run(request.body(body).with_context(|| format!("`{url}` is no URL"))?)
         };
+        self.accepted(sent)
+    }
+
+    /// The answer, unless it is a refusal.
+    fn accepted(&self, sent: Result<Response<Body>, ureq::Error>) -> anyhow::Result<Response<Body>> {
         let mut response = sent.map_err(|error| self.explain(error))?;
         if response.status().is_success() {
             return Ok(response);

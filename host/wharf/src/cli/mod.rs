@@ -26,7 +26,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(run) => return run::run(&run, global.color()),
         Command::Connector(command) => connector::run(command, &client, &mut output)?,
-        Command::Plugin(command) => plugin::run(command, &client, &mut output)?,
+        Command::Plugin(command) => {
+            let code = plugin::run(command, &client, &mut output)?;
+            output.flush()?;
+            return Ok(code);
+        }
         Command::Audit(args) => audit::run(&args, &client, &mut output)?,
         Command::Topic(command) => topic::run(command, &client, &mut output)?,
     }

@@ -1,22 +1,31 @@
 //! `wharf plugin …`
 
-use std::path::Path;
+mod change;
+mod check;
+mod inspect;
+
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde::Deserialize;
-use serde_json::json;
-use wharf_core::plugin::{Kind, Plugin};
+use serde_json::Value;
+use wharf_core::plugin::Kind;
 
 use super::args::PluginCommand;
 use super::client::Client;
 use super::output::{Output, bytes};
-use crate::wire;
 
-pub(crate) fn run(command: PluginCommand, client: &Client, output: &mut Output) -> anyhow::Result<()> {
+pub(crate) fn run(command: PluginCommand, client: &Client, output: &mut Output) -> anyhow::Result<ExitCode> {
     match command {
-        PluginCommand::List => list(client, output),
-        PluginCommand::Inspect { file } => inspect(&file, output),
+        PluginCommand::List => list(client, output)?,
+        PluginCommand::Inspect { what } => inspect::inspect(&what, client, output)?,
+        PluginCommand::Install(args) => change::install(args, client, output)?,
+        PluginCommand::Uninstall { plugin, force } => change::uninstall(&plugin, force, client, output)?,
+        PluginCommand::Approve { plugin, sha256 } => change::approve(&plugin, sha256, client, output)?,
+        PluginCommand::Verify => return check::check("/plugins/verify", client, output),
+        PluginCommand::Audit => return check::check("/plugins/audit", client, output),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 #[derive(Deserialize)]
@@ -32,6 +41,11 @@ struct Found {
     kind: Kind,
     sha256: String,
     summary: String,
+    size: u64,
+    #[serde(default)]
+    signature: Value,
+    approved_at: Option<i64>,
+    used_by: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -39,6 +53,8 @@ struct Broken {
     file: String,
     code: String,
     message: String,
+    plugin: Option<String>,
+    sha256: Option<String>,
 }
 
 fn list(client: &Client, output: &mut Output) -> anyhow::Result<()> {
@@ -48,55 +64,48 @@ fn list(client: &Client, output: &mut Output) -> anyhow::Result<()> {
     }
     let Plugins { plugins, broken } = serde_json::from_value(answer).context("read the worker's list of plugins")?;
     if plugins.is_empty() {
-        output.line("no plugins; put .wasm files into the worker's plugins directory")?;
+        output.line("no plugins; put .wasm files into the worker's plugins directory, or install them")?;
     } else {
         let rows = plugins.into_iter().map(|found| {
-            let digest = found.sha256.get(..12).unwrap_or(&found.sha256).to_owned();
-            vec![found.name, found.version, found.kind.as_str().to_owned(), digest, found.summary]
+            vec![
+                found.name,
+                found.version,
+                found.kind.as_str().to_owned(),
+                short(&found.sha256),
+                bytes(found.size),
+                signature(&found.signature),
+                if found.approved_at.is_some() { "yes" } else { "-" }.to_owned(),
+                found.used_by.join(","),
+                found.summary,
+            ]
         });
-        output.table(&["NAME", "VERSION", "TYPE", "SHA256", "SUMMARY"], rows.collect())?;
+        let header =
+            ["NAME", "VERSION", "TYPE", "SHA256", "SIZE", "SIGNATURE", "APPROVED", "USED BY", "SUMMARY"];
+        output.table(&header, rows.collect())?;
     }
-    for Broken { file, code, message } in broken {
-        output.line(&format!("\n{file} is no plugin: {code}: {message}"))?;
+    for Broken { file, code, message, plugin, sha256 } in broken {
+        let what = match (plugin, sha256) {
+            (Some(plugin), Some(sha256)) => format!("{file} ({plugin}, sha256 {}) is not run", short(&sha256)),
+            _ => format!("{file} is no plugin"),
+        };
+        output.line(&format!("\n{what}: {code}: {message}"))?;
     }
     Ok(())
 }
 
-fn inspect(file: &Path, output: &mut Output) -> anyhow::Result<()> {
-    let wasm = std::fs::read(file).with_context(|| format!("read `{}`", file.display()))?;
-    let size = wasm.len() as u64;
-    let plugin = wire::inspect(wasm).with_context(|| format!("`{}` is no plugin", file.display()))?;
-    show(plugin.as_ref(), size, output)
+fn short(sha256: &str) -> String {
+    sha256.get(..12).unwrap_or(sha256).to_owned()
 }
 
-fn show(plugin: &dyn Plugin, size: u64, output: &mut Output) -> anyhow::Result<()> {
-    let (id, descriptor) = (plugin.id(), plugin.descriptor());
-    if output.json {
-        let value = json!({
-            "name": id.name, "version": id.version, "kind": descriptor.kind, "size": size, "sha256": id.sha256,
-            "summary": descriptor.summary, "documentation": descriptor.documentation,
-            "aliases": descriptor.aliases, "keys": descriptor.keys,
-        });
-        return Ok(output.json(&value)?);
+/// A signature's state in a few words.
+fn signature(state: &Value) -> String {
+    let text = |key: &str| state[key].as_str().unwrap_or_default();
+    match text("state") {
+        "verified" => format!("signed by {}", text("publisher")),
+        "unknown-key" => format!("signed by unknown key {}", text("key")),
+        "not-verified" => format!("signed by key {}, not verified here", text("key")),
+        "bad" => "bad signature".to_owned(),
+        "unsigned" => "unsigned".to_owned(),
+        _ => String::new(),
     }
-    output.line(&format!("{} {} ({}): {}", id.name, id.version, descriptor.kind.as_str(), descriptor.summary))?;
-    output.line(&format!("{}, sha256 {}", bytes(size), id.sha256))?;
-    if !descriptor.aliases.is_empty() {
-        output.line(&format!("also known as {}", descriptor.aliases.join(", ")))?;
-    }
-    output.line("")?;
-    let rows = descriptor.keys.iter().map(|key| {
-        let default = match &key.default {
-            Some(default) => default.clone(),
-            None if key.required => "(required)".to_owned(),
-            None => String::new(),
-        };
-        vec![key.name.clone(), kebab(&key.value_type), default, key.documentation.clone()]
-    });
-    Ok(output.table(&["KEY", "TYPE", "DEFAULT", "MEANING"], rows.collect())?)
-}
-
-/// The name of a value type as the contract writes it: `path-read`.
-fn kebab(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

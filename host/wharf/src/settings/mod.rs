@@ -10,7 +10,7 @@
 //! | `listen` | `--listen`, `WHARF_LISTEN` | `127.0.0.1:8083` |
 //! | `allowed-paths` | | anything but Wharf's own directories, `/proc`, `/sys`, `/dev` |
 //! | `shutdown-timeout-ms` | | 5000 |
-//! | `[log]` `[limits]` `[restart]` `[tasks]` | | see [`raw`] |
+//! | `[log]` `[limits]` `[plugins]` `[restart]` `[tasks]` | | see [`raw`] |
 //! | `[egress]` | | see [`egress::Raw`] |
 //! | `[ingest]` | | see [`ingest`](mod@ingest) |
 //!
@@ -19,6 +19,7 @@
 mod egress;
 mod ingest;
 mod keys;
+mod plugins;
 pub(crate) mod raw;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -56,6 +57,8 @@ pub(crate) struct Settings {
     pub(crate) ceiling: TaskLimits,
     /// What connectors may reach over the network.
     pub(crate) egress: EgressPolicy,
+    /// Which plugins may run.
+    pub(crate) plugins: plugins::Plugins,
     /// But for the id and the cluster's, which are known only later.
     pub(crate) worker: WorkerOptions,
     /// The listener for requests from outside; `None`: there is none.
@@ -119,6 +122,7 @@ impl Settings {
             egress,
             limits,
             ceiling,
+            plugins: plugins::Plugins::resolve(raw.plugins)?,
             worker,
             ingest,
         })

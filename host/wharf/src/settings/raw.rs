@@ -24,6 +24,7 @@ pub(crate) struct File {
     pub(crate) log: Log,
     pub(crate) limits: Limits,
     pub(crate) egress: super::egress::Raw,
+    pub(crate) plugins: Plugins,
     pub(crate) restart: Restart,
     pub(crate) tasks: Tasks,
     pub(crate) ingest: super::ingest::Raw,
@@ -85,6 +86,50 @@ pub(crate) struct Limits {
     pub(crate) http_requests: Option<usize>,
     /// Bytes sent and received in a second.
     pub(crate) network_bytes_per_second: Option<u64>,
+}
+
+/// `[plugins]`: which plugins may run, and where they may come from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Plugins {
+    /// What becomes of a plugin that no pinned key signed.
+    pub(crate) unsigned: Option<Unsigned>,
+    /// Whose plugins are trusted to be theirs.
+    pub(crate) publishers: Vec<Publisher>,
+    /// Whether a file that was dropped in waits for `wharf plugin approve`.
+    pub(crate) require_approval: Option<bool>,
+    /// Digests and `name@version`s that must not run.
+    pub(crate) revoked: Vec<String>,
+    /// Hosts that plugins may be installed from.
+    pub(crate) allowed_hosts: Option<Vec<String>>,
+    /// How large a plugin may be.
+    pub(crate) max_bytes: Option<u64>,
+    /// How long compiling one may take.
+    pub(crate) compile_timeout_ms: Option<u64>,
+}
+
+/// What becomes of a plugin that no pinned key signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Unsigned {
+    /// It runs.
+    Allow,
+    /// It runs, and the log and every audit say so.
+    Warn,
+    /// It does not run.
+    Deny,
+}
+
+/// `[[plugins.publishers]]`: a publisher and the key that its plugins are signed with.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Publisher {
+    /// What it is called in messages and records.
+    pub(crate) name: String,
+    /// The text of its minisign public key.
+    pub(crate) key: String,
+    /// Names of plugins that are its own, `*` standing for anything.
+    pub(crate) plugins: Vec<String>,
 }
 
 /// `[restart]`: when a failed task is started again without being asked.

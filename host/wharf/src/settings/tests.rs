@@ -51,6 +51,17 @@ fn every_key_of_the_file_arrives() {
         sockets = 63
         http-requests = 64
         network-bytes-per-second = 65
+        [plugins]
+        unsigned = "deny"
+        require-approval = true
+        revoked = ["evil@1.0.0"]
+        allowed-hosts = ["get.example.com"]
+        max-bytes = 1048576
+        compile-timeout-ms = 5000
+        [[plugins.publishers]]
+        name = "acme"
+        key = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
+        plugins = ["acme-*"]
         [restart]
         enabled = false
         backoff-initial-ms = 10
