@@ -42,7 +42,7 @@ impl Resolve for Names {
     async fn resolve(&self, name: &str, _: Permit) -> std::io::Result<Vec<std::net::IpAddr>> {
         let mut all = self.0.lock().unwrap();
         let Some((_, lists)) = all.iter_mut().find(|(own, _)| own == name) else { return Ok(vec![]) };
-        Ok(if lists.len() > 1 { lists.remove(0) } else { lists[0].clone() })
+        Ok(if lists.len() > 1 { lists.remove(0) } else { lists.first().cloned().unwrap_or_default() })
     }
 }
 
