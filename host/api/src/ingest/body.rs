@@ -14,6 +14,25 @@ use super::refusal::Refusal;
 /// does not see the answer.
 const DRAINED_BYTES: usize = 1024 * 1024;
 
+/// How long a body that nobody wants is read.
+const DISCARDING: Duration = Duration::from_secs(2);
+
+/// Throws the body of a request away that was refused before it was looked at, for the same reason and as much of it.
+pub(super) async fn discard<B: HttpBody<Data = Bytes>>(body: B) {
+    let all = async {
+        let mut body = pin!(body);
+        let mut seen = 0_usize;
+        while let Some(Ok(frame)) = body.frame().await {
+            seen = seen.saturating_add(frame.data_ref().map_or(0, Bytes::len));
+            if seen > DRAINED_BYTES {
+                break;
+            }
+        }
+    };
+    // What is left is cut off with the connection.
+    tokio::time::timeout(DISCARDING, all).await.ok();
+}
+
 /// The whole body. `waits_for_permission`: the caller sends it only when it is asked to.
 pub(super) async fn read<B>(
     body: B,

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use wharf_core::plugin::{WebhookRequest, WebhookResponse};
-use wharf_runtime::{IngestError, Worker};
+use wharf_runtime::{IngestError, Ingress, Slot, Worker};
 
 use super::refusal::Refusal;
 use super::{body, guard};
@@ -62,6 +62,23 @@ where
     B::Error: std::fmt::Display,
 {
     let (mut parts, body) = request.into_parts();
+    let waits = parts.headers.contains_key(header::EXPECT);
+    let (path, ingress, slot) = match admit(worker, &mut parts) {
+        Ok(admitted) => admitted,
+        Err(refusal) => {
+            if !waits {
+                body::discard(body).await;
+            }
+            return Err(refusal);
+        }
+    };
+    let body = body::read(body, ingress.max_body_bytes(), body_timeout, waits).await?;
+    let request = webhook_request(parts, path, body, peer);
+    respond(slot.send(request).await?)
+}
+
+/// All that is decided before the body is looked at.
+fn admit(worker: &Worker, parts: &mut Parts) -> Result<(String, Ingress, Slot), Refusal> {
     let (connector, path) = target(parts.uri.path()).ok_or(IngestError::Unknown)?;
     let ingress = worker.ingress(&connector).ok_or(IngestError::Unknown)?;
     if !METHODS.contains(&parts.method) {
@@ -69,10 +86,7 @@ where
     }
     guard::check(ingress.auth(), &mut parts.headers)?;
     let slot = ingress.enter()?;
-    let waits = parts.headers.contains_key(header::EXPECT);
-    let body = body::read(body, ingress.max_body_bytes(), body_timeout, waits).await?;
-    let request = webhook_request(parts, path, body, peer);
-    respond(slot.send(request).await?)
+    Ok((path, ingress, slot))
 }
 
 /// The connector's name, decoded, and what follows it, as it was sent.
