@@ -12,6 +12,8 @@ use crate::check::{Found, Step};
 const HUGE: usize = 1 << 20;
 /// Keys that are tried; a plugin with more is tried with the first.
 const KEYS: usize = 100;
+/// After so many instances that died a check ends.
+const DEATHS: usize = 3;
 
 /// A value that a key of this type accepts.
 fn sample(key: &ConfigKey) -> String {
@@ -40,12 +42,19 @@ fn base(bench: &Bench) -> Config {
     })
 }
 
-/// Has one configuration validated. An answer, whatever it is, must be about keys that there are.
-async fn judge(bench: &Bench, found: &mut Found, what: &str, config: &Config) {
+/// Has one configuration validated. An answer, whatever it is, must be about keys that there are. Says whether there was
+/// one.
+async fn judge(bench: &Bench, found: &mut Found, what: &str, config: &Config) -> bool {
     let call = bench.plugin.validate(config);
     match bench.must("validate", bench.options.describe_deadline, call).await {
-        Ok(answer) => about_keys(bench, found, what, &answer),
-        Err(reason) => found.fail(format!("with {what}: {reason}")),
+        Ok(answer) => {
+            about_keys(bench, found, what, &answer);
+            true
+        }
+        Err(reason) => {
+            found.fail(format!("with {what}: {reason}"));
+            false
+        }
     }
 }
 
@@ -65,14 +74,19 @@ fn about_keys(bench: &Bench, found: &mut Found, what: &str, answer: &[Checked]) 
 
 /// Each key by itself with each of the values.
 async fn each(bench: &Bench, found: &mut Found, what: &str, values: impl Fn(&ConfigKey) -> Vec<String>) {
-    let (base, mut tried) = (base(bench), 0);
+    let (base, mut tried, mut deaths) = (base(bench), 0, 0);
     for key in bench.descriptor().keys.iter().take(KEYS) {
         for value in values(key) {
             tried += 1;
             let shown = if value.len() > 20 { String::new() } else { format!(" {value:?}") };
             let mut config = base.clone();
             config.insert(key.name.clone(), value);
-            judge(bench, found, &format!("{what}{shown} for `{}`", key.name), &config).await;
+            let lives = judge(bench, found, &format!("{what}{shown} for `{}`", key.name), &config).await;
+            deaths += usize::from(!lives);
+            // Enough is known, and each death may have taken until the deadline.
+            if deaths == DEATHS {
+                return;
+            }
         }
     }
     found.note(format!("{tried} configurations"));
@@ -115,7 +129,9 @@ pub(crate) async fn odd_numbers(bench: &Bench, found: &mut Found) {
 }
 
 pub(crate) async fn nothing_set(bench: &Bench, found: &mut Found) -> Step {
-    judge(bench, found, "nothing set", &Config::new()).await;
+    if !judge(bench, found, "nothing set", &Config::new()).await {
+        return Ok(());
+    }
     let base = base(bench);
     for key in bench.descriptor().keys.iter().filter(|key| key.required).take(KEYS) {
         let mut config = base.clone();

@@ -1,6 +1,7 @@
 //! Requests, ordinary and odd.
 
 use bytes::Bytes;
+use wharf_core::Failure;
 use wharf_core::plugin::{WebhookRequest, WebhookResponse};
 
 use crate::bench::{Bench, describe};
@@ -44,6 +45,10 @@ async fn all(bench: &Bench, found: &mut Found, requests: Vec<(&str, WebhookReque
             Ok(handled) => {
                 judge(found, what, &handled.response);
                 handled.batch.check().map_err(|error| format!("{what}: the batch does not fit: {error}"))?;
+            }
+            // The caller is told to come again, which it may never stop doing.
+            Err(failure @ Failure::Retriable(_)) => {
+                found.warn(format!("{what}: `handle` failed ({}): is it worth trying again?", describe(&failure)));
             }
             Err(failure) => found.fail(format!(
                 "{what}: `handle` failed ({}): answer with a status, the caller is waiting",

@@ -8,12 +8,11 @@ use crate::fake::{Life, died, not_now};
 
 pub(crate) struct FakeWebhook {
     life: Life,
-    requests: u32,
 }
 
 impl FakeWebhook {
     pub(crate) fn new(life: Life) -> Self {
-        Self { life, requests: 0 }
+        Self { life }
     }
 }
 
@@ -21,10 +20,9 @@ impl FakeWebhook {
 impl WebhookTask for FakeWebhook {
     async fn handle(&mut self, request: WebhookRequest) -> Result<Handled, InstanceError> {
         self.life.work()?;
-        self.requests += 1;
         let mut status = if request.method == "POST" { 200 } else { 405 };
         match self.life.fault {
-            "retriable" if self.requests > 1 => return Err(not_now(None)),
+            "retriable" if request.path == "/a/b" => return Err(not_now(None)),
             "webhook.answers" if request.path == "/a/b" => status = 0,
             "webhook.empty" if request.body.is_empty() => return died(),
             "webhook.methods" if request.method == "BREW" => {

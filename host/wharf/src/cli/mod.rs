@@ -6,6 +6,7 @@ mod connector;
 mod files;
 mod output;
 mod plugin;
+mod plugin_test;
 mod run;
 mod topic;
 
@@ -25,7 +26,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(run) => return run::run(&run, global.color()),
         Command::Connector(command) => connector::run(command, &client, &mut output)?,
-        Command::Plugin(command) => plugin::run(command, &client, &mut output)?,
+        Command::Plugin(command) => {
+            let code = plugin::run(command, &client, &mut output)?;
+            output.flush()?;
+            return Ok(code);
+        }
         Command::Topic(command) => topic::run(command, &client, &mut output)?,
     }
     output.flush()?;

@@ -1,6 +1,7 @@
 //! `wharf plugin …`
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde::Deserialize;
@@ -10,13 +11,16 @@ use wharf_core::plugin::{Kind, Plugin};
 use super::args::PluginCommand;
 use super::client::Client;
 use super::output::{Output, bytes};
+use super::plugin_test;
 use crate::wire;
 
-pub(crate) fn run(command: PluginCommand, client: &Client, output: &mut Output) -> anyhow::Result<()> {
+pub(crate) fn run(command: PluginCommand, client: &Client, output: &mut Output) -> anyhow::Result<ExitCode> {
     match command {
-        PluginCommand::List => list(client, output),
-        PluginCommand::Inspect { file } => inspect(&file, output),
+        PluginCommand::Test(args) => return plugin_test::run(&args, output),
+        PluginCommand::List => list(client, output)?,
+        PluginCommand::Inspect { file } => inspect(&file, output)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 #[derive(Deserialize)]
