@@ -103,6 +103,7 @@ impl Found {
             (.., Some(_)) => Status::Skipped,
             (.., None) => Status::Passed,
         };
+        let skipped = skipped.filter(|_| status == Status::Skipped);
         let mut reasons: Vec<String> = failures.into_iter().chain(warnings).chain(skipped).collect();
         let more = reasons.len().saturating_sub(REASONS);
         if more > 0 {
@@ -129,7 +130,7 @@ mod tests {
         let mut found = Found::default();
         found.skip("s");
         found.fail("f");
-        assert_eq!(found.end(false), (Status::Failed, vec!["f".to_owned(), "s".to_owned()], None));
+        assert_eq!(found.end(false), (Status::Failed, vec!["f".to_owned()], None));
         assert_eq!(Found::default().end(false).0, Status::Passed);
     }
 

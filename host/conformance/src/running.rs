@@ -13,6 +13,8 @@ use crate::rows;
 
 /// How often a call that fails retriably is repeated, as a worker would.
 const TRIES: u32 = 5;
+/// The wait before that, where the plugin leaves it to the host.
+const USUAL_WAIT: Duration = Duration::from_millis(10);
 /// The longest wait before that, however long the plugin would like it to be.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
 /// A poll as a worker makes it.
@@ -31,7 +33,7 @@ pub(crate) async fn wait_for_retry(failure: Failure, tries: &mut u32) -> Result<
     *tries += 1;
     match failure {
         Failure::Retriable(retry) if *tries < TRIES => {
-            tokio::time::sleep(retry.after.unwrap_or(LONGEST_WAIT / 10).min(LONGEST_WAIT)).await;
+            tokio::time::sleep(retry.after.unwrap_or(USUAL_WAIT).min(LONGEST_WAIT)).await;
             Ok(retry.at_row)
         }
         failure => Err(failure),

@@ -17,7 +17,7 @@ pub(crate) async fn count(bench: &Bench, found: &mut Found) -> Step {
         }
         made.push(tasks.len().to_string());
     }
-    found.note(format!("{} tasks of 1, 2, 3, 8 and 100 at most", made.join(", ")));
+    found.note(format!("{} where at most 1, 2, 3, 8, 100 were asked for", made.join(", ")));
     Ok(())
 }
 
