@@ -1,6 +1,10 @@
 //! Where a source stands, and where a queue stands.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Number, Value};
 
 /// Where in the outside system a source stands.
 ///
@@ -44,15 +48,49 @@ pub struct TopicPosition {
 /// ```
 pub fn canonical(text: &str) -> Option<String> {
     // serde_json's map is sorted by key: the `preserve_order` feature must stay off.
-    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
-    serde_json::to_string(&object).ok()
+    let object: Map<String, Value> = serde_json::from_str(text).ok()?;
+    if !object.values().any(holds_fraction) {
+        return serde_json::to_string(&object).ok();
+    }
+    exact(serde_json::from_str(text).ok()?).and_then(|object| serde_json::to_string(&object).ok())
+}
+
+/// Whether there is a number in it that is no integer.
+fn holds_fraction(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.is_f64(),
+        Value::Array(items) => items.iter().any(holds_fraction),
+        Value::Object(object) => object.values().any(holds_fraction),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
+    }
+}
+
+/// Reads such numbers once more, with the standard library: what serde_json makes of one may lie a bit beside it, and the
+/// text of that a bit beside again, so that a text would not be the canonical text of itself. Whoever calls has read the
+/// text as a [`Value`] before, which bounds how deep it is.
+fn exact(raw: &RawValue) -> Option<Value> {
+    let text = raw.get().trim();
+    match text.as_bytes().first()? {
+        b'{' => {
+            let object: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+            let members = object.into_iter().map(|(key, raw)| Some((key, exact(raw)?)));
+            members.collect::<Option<Map<_, _>>>().map(Value::Object)
+        }
+        b'[' => {
+            let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+            items.into_iter().map(exact).collect::<Option<Vec<_>>>().map(Value::Array)
+        }
+        _ => match serde_json::from_str(text).ok()? {
+            Value::Number(number) if number.is_f64() => Number::from_f64(text.parse().ok()?).map(Value::Number),
+            value => Some(value),
+        },
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::collection::{btree_map, vec};
     use proptest::prelude::*;
-    use serde_json::Value;
 
     use super::*;
 
@@ -70,7 +108,27 @@ mod tests {
         })
     }
 
+    #[test]
+    fn a_fraction_keeps_its_text_once_it_is_canonical() {
+        for number in
+            ["6.934698245112694e276", "8.383658838626809e-78", "-2.693554001703998e265", "0.1", "-0.0", "1e308"]
+        {
+            let text = canonical(&format!(r#"{{ "in": [ {{"a" : {number} }} ] }}"#)).unwrap();
+            assert_eq!(canonical(&text), Some(text.clone()));
+            let exact: f64 = number.parse().unwrap();
+            let shown = text.trim_start_matches(r#"{"in":[{"a":"#).trim_end_matches("}]}");
+            assert_eq!(shown.parse::<f64>().unwrap().to_bits(), exact.to_bits(), "{number}: {text}");
+        }
+        assert_eq!(canonical(r#"{"a":1e999}"#), None);
+    }
+
     proptest! {
+        #[test]
+        fn any_fraction_keeps_its_text_once_it_is_canonical(number in any::<f64>().prop_filter("JSON", |it| it.is_finite())) {
+            let text = canonical(&format!(r#"{{"a":{number:e}}}"#)).unwrap();
+            prop_assert_eq!(canonical(&text), Some(text.clone()));
+        }
+
         #[test]
         fn equal_objects_have_one_text_however_they_are_spelled(entries in btree_map(any::<String>(), value(), 0..5)) {
             // Turned round and spread out.

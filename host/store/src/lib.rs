@@ -29,6 +29,8 @@
 //! ```
 
 mod connectors;
+#[doc(hidden)]
+pub mod fuzzing;
 mod generations;
 mod memory;
 mod offsets;

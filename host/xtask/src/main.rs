@@ -1,4 +1,4 @@
-//! The project's automation: `cargo xtask plugins | fixtures | demo | bench | chaos | test`.
+//! The project's automation: `cargo xtask plugins | fixtures | demo | bench | chaos | fuzz | test`.
 //!
 //! Everything that a newcomer or a CI machine does with this repository goes through here, so that both do the same:
 //!
@@ -6,6 +6,7 @@
 //! - [`demo`] moves a real text through a source, the embedded log and a sink, kills the worker on the way and proves
 //!   that nothing was lost;
 //! - [`chaos`] kills workers under load for as long as one likes;
+//! - [`fuzz`] feeds what takes input from strangers for as long as one likes;
 //! - [`bench`] measures what Wharf promises, on this machine;
 //! - [`test`] runs every check there is and ends with one line of figures.
 //!
@@ -17,6 +18,7 @@
 mod bench;
 mod chaos;
 mod demo;
+mod fuzz;
 mod guests;
 mod process;
 mod procfs;
@@ -71,6 +73,17 @@ enum Command {
         #[arg(long)]
         no_build: bool,
     },
+    /// Feeds a fuzz target until the time is up or something breaks
+    Fuzz {
+        /// Which
+        target: fuzz::Target,
+        /// How long
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Without cargo-fuzz: the changes of the smoke test, which look at no coverage, on any toolchain
+        #[arg(long)]
+        smoke: bool,
+    },
     /// Measures every figure that Wharf promises, and says which are met
     Bench {
         /// Small sizes, for CI: under two minutes
@@ -105,6 +118,7 @@ fn main() -> ExitCode {
         Command::Chaos { minutes, rounds, seed, no_build } => {
             chaos::run(&workspace, &chaos::Options { minutes, rounds, seed, no_build })
         }
+        Command::Fuzz { target, seconds, smoke } => fuzz::run(&workspace, target, seconds, smoke),
         Command::Bench { quick, no_build, only, json, markdown } => {
             bench::run(&workspace, &bench::Options { quick, no_build, only, json, markdown })
         }

@@ -32,8 +32,8 @@ pub(crate) fn binary(which: Binary) -> PathBuf {
     binary
 }
 
-/// The component of a first-party plugin or of a fixture.
-pub(crate) fn component(name: &str) -> PathBuf {
+/// The component of a first-party plugin or of a fixture. Fails the test where it was not built.
+pub fn component(name: &str) -> PathBuf {
     if let Some(copy) = copies().map(|dir| dir.join(format!("{name}.wasm"))) {
         assert!(copy.is_file(), "{} is missing in WHARF_TEST_ARTIFACTS", copy.display());
         return copy;

@@ -34,6 +34,7 @@ mod setup;
 mod wait;
 mod worker;
 
+pub use artifacts::component;
 pub use cli::Said;
 pub use files::{append, read, write};
 pub use rest::{Answer, Rest};

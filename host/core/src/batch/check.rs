@@ -5,6 +5,12 @@ use super::{Batch, Column, Delivery};
 /// What is wrong with a batch; the first thing found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BatchError {
+    /// More rows than a batch may have.
+    #[error("the batch claims {rows} rows: hand over at most {} at a time", Batch::MAX_ROWS)]
+    Rows {
+        /// How many it claims.
+        rows: u32,
+    },
     /// A list has neither no entry nor one for each row.
     #[error("`{list}` has {len} entries for {rows} rows: give one for each row, or none")]
     Length {
@@ -80,6 +86,10 @@ impl Batch {
     /// # Errors
     /// The first list that does not fit.
     pub fn check(&self) -> Result<(), BatchError> {
+        // Rows without a single list cost nothing to claim, and 32 GiB to stamp.
+        if self.rows > Self::MAX_ROWS {
+            return Err(BatchError::Rows { rows: self.rows });
+        }
         let rows = self.rows as usize;
         self.keys.check("keys", rows)?;
         self.values.check("values", rows)?;

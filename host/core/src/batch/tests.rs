@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::{Batch, Column, ColumnBuilder, Delivery, Format, Headers, Operation, Origin};
+use super::{Batch, BatchError, Column, ColumnBuilder, Delivery, Format, Headers, Operation, Origin};
 use crate::offset::{Checkpoint, SourceOffset};
 
 type Cell = Option<Vec<u8>>;
@@ -322,4 +322,11 @@ fn rows_out_of_order_or_out_of_range_are_left_out_of_a_selection() {
     let batch = Batch { rows: 4, values, ..Batch::default() };
     let seen: Vec<_> = batch.select(&[1, 1, 0, 3, 9]).iter().map(|row| row.value.map(<[u8]>::to_vec)).collect();
     assert_eq!(seen, [Some(b"b".to_vec()), Some(b"d".to_vec())]);
+}
+
+#[test]
+fn rows_that_are_merely_claimed_are_bounded() {
+    let claimed = |rows| Batch { rows, ..Batch::default() }.check();
+    assert_eq!(claimed(Batch::MAX_ROWS), Ok(()));
+    assert_eq!(claimed(u32::MAX), Err(BatchError::Rows { rows: u32::MAX }));
 }

@@ -63,6 +63,8 @@ mod core;
 mod fence;
 mod files;
 mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
 mod group;
 mod index;
 mod merge;

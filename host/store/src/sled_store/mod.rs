@@ -17,7 +17,7 @@ mod marker;
 mod open;
 mod rewrite;
 mod trouble;
-mod value;
+pub(crate) mod value;
 
 use std::fmt;
 use std::path::PathBuf;

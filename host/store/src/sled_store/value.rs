@@ -5,7 +5,7 @@ use crate::store::Versioned;
 const FORMAT: u8 = 1;
 
 /// The bytes of a value.
-pub(super) fn encode(generation: u64, value: &[u8]) -> Vec<u8> {
+pub(crate) fn encode(generation: u64, value: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(9 + value.len());
     bytes.push(FORMAT);
     bytes.extend_from_slice(&generation.to_le_bytes());
@@ -14,7 +14,7 @@ pub(super) fn encode(generation: u64, value: &[u8]) -> Vec<u8> {
 }
 
 /// The generation and the value of `bytes`; otherwise what is wrong with them.
-pub(super) fn decode(bytes: &[u8]) -> Result<(u64, &[u8]), String> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<(u64, &[u8]), String> {
     match bytes.split_first() {
         None => Err("it is empty".to_owned()),
         Some((&FORMAT, rest)) => match rest.split_first_chunk::<8>() {

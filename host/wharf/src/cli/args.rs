@@ -171,6 +171,8 @@ pub(crate) struct RestartArgs {
 pub(crate) enum PluginCommand {
     /// The plugins that the worker has found, and files that are none
     List,
+    /// Check a .wasm file, in any language, against the contract; no worker is needed
+    Test(TestArgs),
     /// What a plugin can ask for and be told: of a .wasm file, which needs no worker, or of one that the worker has
     Inspect {
         /// The file, or NAME, or NAME@VERSION
@@ -237,6 +239,25 @@ impl std::str::FromStr for PluginRef {
             _ => Err("write NAME@VERSION, such as file-source@0.1.0".to_owned()),
         }
     }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TestArgs {
+    /// The file
+    #[arg(required_unless_present = "list")]
+    pub(crate) file: Option<PathBuf>,
+    /// A connector's configuration, JSON or properties, of a test system: what it names is used. `-` for stdin
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: Option<String>,
+    /// Warnings are failures
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// How long a call may take
+    #[arg(long, value_name = "MS", default_value_t = 5000, value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
+    pub(crate) deadline_ms: u64,
+    /// Print the checks there are, and make none
+    #[arg(long, conflicts_with_all = ["config", "strict"])]
+    pub(crate) list: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,6 +7,7 @@ mod connector;
 mod files;
 mod output;
 mod plugin;
+mod plugin_test;
 mod run;
 mod topic;
 

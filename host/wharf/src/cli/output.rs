@@ -37,6 +37,11 @@ impl Output {
         Ok(())
     }
 
+    /// Whether what goes to stderr may be coloured.
+    pub(crate) fn choice(&self) -> anstream::ColorChoice {
+        if self.color { anstream::ColorChoice::Auto } else { anstream::ColorChoice::Never }
+    }
+
     /// One line of text.
     pub(crate) fn line(&mut self, line: &str) -> io::Result<()> {
         if self.color { writeln!(self.out, "{}", colored(line)) } else { writeln!(self.out, "{line}") }

@@ -14,9 +14,11 @@ use wharf_core::plugin::Kind;
 use super::args::PluginCommand;
 use super::client::Client;
 use super::output::{Output, bytes};
+use super::plugin_test;
 
 pub(crate) fn run(command: PluginCommand, client: &Client, output: &mut Output) -> anyhow::Result<ExitCode> {
     match command {
+        PluginCommand::Test(args) => return plugin_test::run(&args, output),
         PluginCommand::List => list(client, output)?,
         PluginCommand::Inspect { what } => inspect::inspect(&what, client, output)?,
         PluginCommand::Install(args) => change::install(args, client, output)?,
