@@ -83,7 +83,8 @@
 //!
 //! [`Source`] and [`Sink`] list the hooks, nearly all with defaults. [`BatchBuilder`] makes rows, [`Delivery::rows`] reads
 //! them. [`config`] says how text becomes your struct. [`metrics`] and the `log` macros reach the worker's own.
-//! [`testkit`] runs a connector natively, in a unit test. [`mod@file`] is for files.
+//! [`testkit`] runs a connector natively, in a unit test. [`mod@file`] is for files, [`net`] for connections and TLS,
+//! [`http`] for requests.
 
 // The generated code of the export macros names this crate from outside.
 #[cfg(target_family = "wasm")]
@@ -109,7 +110,9 @@ pub mod file;
 #[doc(hidden)]
 pub mod glue;
 mod host;
+pub mod http;
 mod macros;
+pub mod net;
 mod offset;
 mod sink;
 mod source;
