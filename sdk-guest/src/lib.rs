@@ -104,6 +104,7 @@ mod context;
 mod delivery;
 mod descriptor;
 mod drive;
+pub mod encode;
 mod failure;
 pub mod file;
 #[cfg(target_family = "wasm")]
@@ -116,8 +117,10 @@ pub mod net;
 mod offset;
 mod sink;
 mod source;
+mod template;
 #[cfg(not(target_family = "wasm"))]
 pub mod testkit;
+mod unsaid;
 
 pub use batch::{Batch, BatchBuilder, Format, Limits, NewRow, Operation, Schema};
 pub use config::ConfigMap;
@@ -129,6 +132,8 @@ pub use host::request_reconfiguration;
 pub use offset::{Checkpoint, SourceOffset, TopicPosition, stored_offset, stored_offsets};
 pub use sink::{Flushed, Sink};
 pub use source::{Next, Source};
+pub use template::{Field, Template};
+pub use unsaid::Unsaid;
 
 /// Figures for the worker's metrics. Names look like `rows_total`; labels are few and have few values.
 pub mod metrics {
