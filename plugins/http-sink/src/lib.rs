@@ -197,16 +197,15 @@ impl HttpSink {
         let mut request = Request::new(address.method.as_str(), address.url.as_str())
             .timeout(Duration::from_millis(self.config.timeout_ms.into()))
             .max_body(ANSWER);
-        if address.method != "DELETE" {
-            request = request.header("content-type", content_type);
-        }
         if let Some(Authorization(value)) = &self.authorization {
             request = request.header("authorization", value.as_str());
         }
         for (name, value) in &address.headers {
             request = request.header(name.as_str(), value.as_str());
         }
-        let request = request.body(self.group.body(places));
+        if address.method != "DELETE" {
+            request = request.header("content-type", content_type).body(self.group.body(places));
+        }
         let answer = match http::send(&request) {
             Ok(response) => {
                 let class = ["1xx", "2xx", "3xx", "4xx", "5xx"].get(usize::from(response.status / 100).wrapping_sub(1));
