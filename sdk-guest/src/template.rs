@@ -139,9 +139,12 @@ mod tests {
     #[test]
     fn places_are_filled_and_what_fills_them_is_escaped() {
         let delivery = delivery();
-        let template = Template::parse("a{topic}-{partition}-{offset}-{timestamp}-{key}-{header.tenant}}", "{").unwrap();
+        let template =
+            Template::parse("a{topic}-{partition}-{offset}-{timestamp}-{key}-{header.tenant}}", "{").unwrap();
         let mut out = Vec::new();
-        let escape = |bytes: &[u8], out: &mut Vec<u8>| out.extend(bytes.iter().map(|&byte| if byte == b'/' { b'_' } else { byte }));
+        let escape = |bytes: &[u8], out: &mut Vec<u8>| {
+            out.extend(bytes.iter().map(|&byte| if byte == b'/' { b'_' } else { byte }))
+        };
         template.fill(&delivery.rows().next().unwrap(), &mut out, escape).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "at-3-40-7-k_1-blue}");
         let missing = template.fill(&delivery.rows().nth(1).unwrap(), &mut Vec::new(), escape).unwrap_err();

@@ -105,7 +105,10 @@ mod tests {
             Answer::Refused { code, reason, one_of_them } => (code, reason, one_of_them),
             other => panic!("{status}: {other:?}"),
         };
-        assert_eq!(refused(400, None, "bad\u{1b}[31m"), ("http-400".into(), "the server answers 400: bad [31m".into(), true));
+        assert_eq!(
+            refused(400, None, "bad\u{1b}[31m"),
+            ("http-400".into(), "the server answers 400: bad [31m".into(), true)
+        );
         assert!(!refused(401, None, "").2);
         let (code, reason, _) = refused(302, Some(("location", "http://elsewhere/")), "");
         assert!(code == "http-302" && reason.contains("http://elsewhere/") && reason.contains("not followed"));

@@ -256,10 +256,10 @@ pub(crate) fn climbs(path: &[u8]) -> bool {
 
 fn header(line: &str) -> Result<(String, Template), String> {
     // What belongs to the connection, or has a key of its own.
-    const NOT_HERE: [&str; 8] = [
-        "host", "content-length", "content-type", "authorization", "connection", "transfer-encoding", "te", "upgrade",
-    ];
-    let (name, value) = line.split_once(':').ok_or("write headers as `Name: value`, one a line or with `|` between them")?;
+    const NOT_HERE: [&str; 8] =
+        ["host", "content-length", "content-type", "authorization", "connection", "transfer-encoding", "te", "upgrade"];
+    let (name, value) =
+        line.split_once(':').ok_or("write headers as `Name: value`, one a line or with `|` between them")?;
     let name = name.trim().to_ascii_lowercase();
     let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`~".contains(c);
     if name.is_empty() || !name.chars().all(is_token) {

@@ -15,8 +15,7 @@ pub(crate) fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
 
 /// The seconds since 1970 of a date as RFC 9110 has servers write it.
 fn http_date(text: &str) -> Option<u64> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let (_, date) = text.split_once(", ")?;
     let [day, month, year, time, "GMT"] = *date.split(' ').collect::<Vec<_>>() else { return None };
     let month = MONTHS.iter().position(|name| *name == month)? as u64 + 1;
@@ -54,8 +53,15 @@ mod tests {
         ] {
             assert_eq!(http_date(text), Some(seconds), "{text}");
         }
-        for wrong in ["", "soon", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 06 Nov 1994 8:49 GMT",
-            "Sun, 32 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1969 08:49:37 GMT"] {
+        for wrong in [
+            "",
+            "soon",
+            "Sun, 06 Nov 1994 08:49:37",
+            "Sun, 06 Foo 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 8:49 GMT",
+            "Sun, 32 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1969 08:49:37 GMT",
+        ] {
             assert_eq!(http_date(wrong), None, "{wrong}");
         }
     }

@@ -72,7 +72,8 @@ impl Group {
                 let checked = serde_json::from_slice::<IgnoredAny>(value);
                 checked.map_err(|error| row.reject("not-json", format!("the value is no JSON: {error}")))?;
                 // Between its parts JSON may have line ends, within its strings none: a space is the same.
-                let one_line = value.trim_ascii().iter().map(|&byte| if byte == b'\n' || byte == b'\r' { b' ' } else { byte });
+                let one_line =
+                    value.trim_ascii().iter().map(|&byte| if byte == b'\n' || byte == b'\r' { b' ' } else { byte });
                 self.data.extend(one_line);
             }
             (_, ValueFormat::Text) => {

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use wharf_sdk::batch::Format;
 use wharf_sdk::http::{self, Request};
-use wharf_sdk::{Context, Delivery, Descriptor, Failure, Problem, Rejection, Row, Sink, Template, Unsaid, metrics, net};
+use wharf_sdk::{
+    Context, Delivery, Descriptor, Failure, Problem, Rejection, Row, Sink, Template, Unsaid, metrics, net,
+};
 
 use answer::{Answer, answer};
 pub use config::Config;
@@ -173,7 +175,12 @@ impl HttpSink {
     }
 
     /// Sends some of the rows that were collected; where the server refuses them, each half of them if that may help.
-    fn send(&mut self, content_type: &str, places: Range<usize>, rejections: &mut Vec<Rejection>) -> Result<(), Stopped> {
+    fn send(
+        &mut self,
+        content_type: &str,
+        places: Range<usize>,
+        rejections: &mut Vec<Rejection>,
+    ) -> Result<(), Stopped> {
         let row = self.group.row(places.start).unwrap_or(0);
         match self.exchange(content_type, places.clone()) {
             Answer::Taken => Ok(()),
@@ -230,7 +237,8 @@ fn filled(template: &Template, row: &Row<'_>, escape: fn(&[u8], &mut Vec<u8>)) -
         let code = format!("no-{}", missing.to_string().split('.').next().unwrap_or_default());
         row.reject(code, format!("the row has no {missing} to fill the URL or a header with"))
     })?;
-    String::from_utf8(out).map_err(|_| row.reject("bad-header", "the row would put bytes that are no UTF-8 into a header"))
+    String::from_utf8(out)
+        .map_err(|_| row.reject("bad-header", "the row would put bytes that are no UTF-8 into a header"))
 }
 
 wharf_sdk::export_sink!(HttpSink);

@@ -279,8 +279,17 @@ fn what_cannot_work_is_named_with_its_key() {
     };
     assert_eq!(problem("https://h/{key}?x={topic}", &[]), "");
     for url in [
-        "h:80", "ftp://h/", "http://u:p@h/", "http://{key}/", "http://h:{key}/", "http://a.{topic}.b/", "http://h/{nothing}",
-        "http://h/#f", "http://h/ü", "http://h/../x", "http://h/{key",
+        "h:80",
+        "ftp://h/",
+        "http://u:p@h/",
+        "http://{key}/",
+        "http://h:{key}/",
+        "http://a.{topic}.b/",
+        "http://h/{nothing}",
+        "http://h/#f",
+        "http://h/ü",
+        "http://h/../x",
+        "http://h/{key",
     ] {
         assert_eq!(problem(url, &[]), "http.url", "{url}");
     }

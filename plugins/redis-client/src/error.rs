@@ -75,9 +75,10 @@ impl Error {
                 match error.kind() {
                     Kind::Passing | Kind::NoGroup => Failure::retry(reason),
                     Kind::Login => Failure::config("redis.password", reason),
-                    Kind::Cluster => {
-                        Failure::config("redis.url", format!("{reason}: Redis Cluster is not supported, name one server"))
-                    }
+                    Kind::Cluster => Failure::config(
+                        "redis.url",
+                        format!("{reason}: Redis Cluster is not supported, name one server"),
+                    ),
                     Kind::WrongType => {
                         Failure::config("mode", format!("{reason}: name keys of the type that `mode` is for"))
                     }

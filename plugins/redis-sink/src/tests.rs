@@ -11,7 +11,8 @@ use super::*;
 type Kit = SinkKit<RedisSink>;
 
 fn kit_at(address: &str, more: &[(&str, &str)]) -> Kit {
-    let mut config = vec![("redis.url".to_owned(), address.to_owned()), ("redis.timeout.ms".to_owned(), "2000".to_owned())];
+    let mut config =
+        vec![("redis.url".to_owned(), address.to_owned()), ("redis.timeout.ms".to_owned(), "2000".to_owned())];
     config.extend(more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
     SinkKit::new(config)
 }
@@ -138,7 +139,8 @@ fn a_server_that_is_full_is_waited_for_from_the_first_row_that_found_no_room() {
     let mut kit = started(&server, &[("mode", "strings"), ("batch.size", "2")]);
     kit.put(&delivery(&[("a", "1")])).unwrap();
     server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
-    let Err(Failure::Retriable(retry)) = kit.put(&delivery(&[("a", ""), ("", "no key"), ("b", "2"), ("c", "3")])) else {
+    let Err(Failure::Retriable(retry)) = kit.put(&delivery(&[("a", ""), ("", "no key"), ("b", "2"), ("c", "3")]))
+    else {
         panic!("the server is full")
     };
     // The row without a key could not be told of with the failure, so the retry begins there.

@@ -30,7 +30,9 @@ impl Writer {
     pub(crate) fn write(&mut self, row: &Row<'_>, commands: &mut Commands) -> Result<(), Rejection> {
         let value = match (row.value(), self.tombstones) {
             (None, Tombstones::Skip) => return Ok(()),
-            (None, Tombstones::Reject) => return Err(row.reject("no-value", "the row has no value, and `tombstones` is `reject`")),
+            (None, Tombstones::Reject) => {
+                return Err(row.reject("no-value", "the row has no value, and `tombstones` is `reject`"));
+            }
             (value, _) => value,
         };
         fill(&self.target, row, &mut self.name)?;

@@ -97,8 +97,9 @@ impl std::fmt::Debug for Secret {
 }
 
 pub(crate) fn describe() -> Descriptor {
-    let about = Descriptor::new("redis-source", env!("CARGO_PKG_VERSION"), "Reads streams, lists and channels of Redis.")
-        .documentation(include_str!("../README.md"));
+    let about =
+        Descriptor::new("redis-source", env!("CARGO_PKG_VERSION"), "Reads streams, lists and channels of Redis.")
+            .documentation(include_str!("../README.md"));
     redis_client::keys(about)
         .key(
             ConfigKey::string("mode")

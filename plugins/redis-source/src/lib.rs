@@ -9,9 +9,7 @@ mod rows;
 mod streams;
 
 use redis_client::Link;
-use wharf_sdk::{
-    BatchBuilder, ConfigMap, Context, Descriptor, Failure, Next, Problem, Source, SourceOffset,
-};
+use wharf_sdk::{BatchBuilder, ConfigMap, Context, Descriptor, Failure, Next, Problem, Source, SourceOffset};
 
 use channels::Channels;
 pub use config::Config;

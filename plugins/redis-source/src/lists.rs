@@ -251,7 +251,8 @@ impl List {
 
     /// What the server has counted, and what is stored, say together which elements are safe.
     fn find_place(&mut self, client: &mut Client) -> Result<(), Error> {
-        let counted = client.call(&[b"GET", self.counter.as_bytes()])?.int().and_then(|count| u64::try_from(count).ok());
+        let counted =
+            client.call(&[b"GET", self.counter.as_bytes()])?.int().and_then(|count| u64::try_from(count).ok());
         if let Some(stored) = self.stored {
             match counted {
                 Some(counted) => {

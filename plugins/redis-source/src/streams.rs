@@ -139,7 +139,9 @@ impl Streams {
         let mut commands = Commands::new();
         let mut acknowledged = Vec::new();
         for at in offsets {
-            let Some(stream) = self.streams.iter().position(|stream| stream.partition() == at.partition) else { continue };
+            let Some(stream) = self.streams.iter().position(|stream| stream.partition() == at.partition) else {
+                continue;
+            };
             let Ok(Some(At { id })) = at.read() else { continue };
             let Some(stream_at) = self.streams.get(stream) else { continue };
             let count = stream_at.turn.up_to(id);
@@ -375,18 +377,16 @@ fn mark(batch: &mut BatchBuilder, streams: &[Stream], stream: usize, id: Id) -> 
 /// The id behind which everything is new.
 fn end_of(client: &mut Client, stream: &str) -> Result<Id, Error> {
     match client.call(&[b"XREVRANGE", stream.as_bytes(), b"+", b"-", b"COUNT", b"1"]) {
-        Ok(last) => Ok(last.items().first().and_then(|entry| Id::parse(entry.items().first()?.text()?)).unwrap_or(Id::ZERO)),
+        Ok(last) => {
+            Ok(last.items().first().and_then(|entry| Id::parse(entry.items().first()?.text()?)).unwrap_or(Id::ZERO))
+        }
         Err(Error::Server(error)) if error.kind() == Kind::NoGroup => Ok(Id::ZERO),
         Err(error) => Err(error),
     }
 }
 
 /// The entries of a reply, in order.
-fn entries<'a, 'b>(
-    reply: &'b Value<'a>,
-    question: Question,
-    streams: &[Stream],
-) -> Result<Vec<Entry<'a, 'b>>, Error> {
+fn entries<'a, 'b>(reply: &'b Value<'a>, question: Question, streams: &[Stream]) -> Result<Vec<Entry<'a, 'b>>, Error> {
     let mut found = Vec::new();
     let mut add = |stream: usize, list: &'b Value<'a>| {
         for entry in list.items() {

@@ -16,7 +16,8 @@ fn kit(server: &RedisServer, more: &[(&str, &str)]) -> Kit {
 }
 
 fn kit_at(address: &str, more: &[(&str, &str)]) -> Kit {
-    let mut config = vec![("redis.url".to_owned(), address.to_owned()), ("redis.timeout.ms".to_owned(), "2000".to_owned())];
+    let mut config =
+        vec![("redis.url".to_owned(), address.to_owned()), ("redis.timeout.ms".to_owned(), "2000".to_owned())];
     config.extend(more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
     SourceKit::new(config)
 }
@@ -124,7 +125,12 @@ fn a_stream_begun_at_its_end_shows_only_what_comes_then() {
 fn a_large_backlog_comes_in_batches_that_keep_their_bounds() {
     let server = RedisServer::start();
     let text = "x".repeat(1000);
-    server.cli(&["EVAL", "for i = 1, 3000 do redis.call('XADD', 's', '*', 'value', i .. ':' .. ARGV[1]) end", "0", &text]);
+    server.cli(&[
+        "EVAL",
+        "for i = 1, 3000 do redis.call('XADD', 's', '*', 'value', i .. ':' .. ARGV[1]) end",
+        "0",
+        &text,
+    ]);
     for config in [&STREAM[..], &GROUP] {
         let mut kit = started(&server, config);
         kit.limit(Limits { max_rows: 700, max_bytes: 100_000, max_wait: Duration::ZERO });
@@ -224,7 +230,8 @@ fn entries_in_flight_are_not_given_twice_when_the_connection_breaks() {
 #[test]
 fn a_poll_waits_for_what_comes_and_returns_in_time() {
     let server = RedisServer::start();
-    for config in [&STREAM[..], &GROUP, &[("mode", "lists"), ("lists", "l")], &[("mode", "pubsub"), ("channels", "c")]] {
+    for config in [&STREAM[..], &GROUP, &[("mode", "lists"), ("lists", "l")], &[("mode", "pubsub"), ("channels", "c")]]
+    {
         let mut kit = started(&server, config);
         kit.limit(Limits { max_rows: 10, max_bytes: 1000, max_wait: Duration::from_millis(60) });
         let begun = Instant::now();
@@ -273,7 +280,10 @@ fn a_list_is_emptied_and_what_is_not_committed_comes_again_after_a_crash() {
     let first = rows(&mut kit);
     let second = rows(&mut kit);
     assert_eq!((first.texts(), second.texts()), (counted(0..3), counted(3..5)));
-    assert_eq!((server.cli(&["LLEN", "jobs"]), server.cli(&["LLEN", "jobs:processing:test"])), ("0".into(), "5".into()));
+    assert_eq!(
+        (server.cli(&["LLEN", "jobs"]), server.cli(&["LLEN", "jobs:processing:test"])),
+        ("0".into(), "5".into())
+    );
     kit.commit(&first).unwrap();
     assert_eq!(server.cli(&["LRANGE", "jobs:processing:test", "0", "-1"]), "3\n4");
     kit.restart().unwrap();
@@ -339,7 +349,8 @@ fn several_lists_have_their_turn() {
     let server = RedisServer::start();
     server.cli(&["LPUSH", "a", "1", "2"]);
     server.cli(&["LPUSH", "b", "3"]);
-    let mut kit = started(&server, &[("mode", "lists"), ("lists", "a,b"), ("list.end", "right"), ("topic.prefix", "q-")]);
+    let mut kit =
+        started(&server, &[("mode", "lists"), ("lists", "a,b"), ("list.end", "right"), ("topic.prefix", "q-")]);
     let polled = rows(&mut kit);
     assert_eq!(polled.texts(), ["1", "2", "3"]);
     assert_eq!(polled.batch.topics, ["q-a", "q-b"]);

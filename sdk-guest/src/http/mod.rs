@@ -159,8 +159,7 @@ impl<'a> Url<'a> {
         if text.contains(|c: char| c.is_ascii_control() || c == ' ' || !c.is_ascii()) {
             return Err(wrong("the URL holds characters that must be percent-encoded"));
         }
-        let path_with_query =
-            if path.starts_with('/') { Cow::Borrowed(path) } else { Cow::Owned(format!("/{path}")) };
+        let path_with_query = if path.starts_with('/') { Cow::Borrowed(path) } else { Cow::Owned(format!("/{path}")) };
         Ok(Self { https, authority, path_with_query })
     }
 }

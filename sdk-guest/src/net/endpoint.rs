@@ -100,7 +100,7 @@ fn host_and_port(text: &str) -> Result<(String, Option<u16>), String> {
             None => (text, None),
         },
     };
-    if host.is_empty() || (!text.starts_with('[') && host.contains([':', '/', '[', ']', '@'])) {
+    if host.is_empty() || (!text.starts_with('[') && host.contains([':', '/', '[', ']', '@', ',', '\\'])) {
         return Err(wrong());
     }
     let port = match port {
@@ -131,10 +131,11 @@ mod tests {
 
     #[test]
     fn what_is_no_endpoint_is_refused() {
-        for text in ["", "h", ":1", "h:", "h:0", "h:65536", "h:+1", "a b:1", "[::1", "[x]:1", "::1:1", "://h", "1x://h"] {
+        for text in ["", "h", ":1", "h:", "h:0", "h:65536", "h:+1", "a b:1", "[::1", "[x]:1", "::1:1", "://h", "1x://h"]
+        {
             assert!(Endpoint::parse(text).is_err(), "{text}");
         }
-        for text in ["http://", "http://:80", "http://u@", "http://h:x/"] {
+        for text in ["http://", "http://:80", "http://u@", "http://h:x/", "http://a,b/", "http://a\\b/"] {
             assert!(Endpoint::parse(text).is_err(), "{text}");
         }
     }

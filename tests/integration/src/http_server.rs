@@ -65,7 +65,8 @@ fn serve(
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line)?;
-    let mut seen = Seen { line: line.trim_end_matches(" HTTP/1.1\r\n").to_owned(), headers: Vec::new(), body: String::new() };
+    let mut seen =
+        Seen { line: line.trim_end_matches(" HTTP/1.1\r\n").to_owned(), headers: Vec::new(), body: String::new() };
     let mut length = 0;
     loop {
         let mut line = String::new();

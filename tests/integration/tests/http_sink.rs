@@ -102,7 +102,8 @@ fn a_redirect_leads_nowhere() {
 fn an_address_that_is_not_allowed_is_refused_and_says_so() {
     let worker = worker();
     worker.reads("one\n");
-    let config = json!({"connector.class": "http-sink", "topics": "lines", "http.url": "http://169.254.169.254/latest"});
+    let config =
+        json!({"connector.class": "http-sink", "topics": "lines", "http.url": "http://169.254.169.254/latest"});
     let answer = worker.rest().post("/connectors", &json!({"name": "to", "config": config}));
     if answer.status == 400 {
         assert!(answer.message().contains("http.url"), "{}", answer.text);

@@ -169,7 +169,8 @@ fn an_address_that_is_not_allowed_is_refused_and_says_so() {
 #[test]
 fn a_password_in_the_address_is_refused_and_not_repeated() {
     let worker = worker();
-    let config = json!({"connector.class": "redis-source", "redis.url": "redis://me:hunter2@127.0.0.1:1", "streams": "in"});
+    let config =
+        json!({"connector.class": "redis-source", "redis.url": "redis://me:hunter2@127.0.0.1:1", "streams": "in"});
     let answer = worker.rest().post("/connectors", &json!({"name": "n", "config": config})).expect(400);
     assert!(answer.message().contains("redis.password"), "{}", answer.text);
     assert!(!answer.text.contains("hunter2") && !worker.log().contains("hunter2"), "{}", answer.text);
