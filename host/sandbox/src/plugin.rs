@@ -5,12 +5,12 @@ use std::future::Future;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use wharf_core::plugin::{Checked, Plugin, SinkTask, SourceTask, TaskSetup};
+use wharf_core::plugin::{Checked, Plugin, PluginFacts, SinkTask, SourceTask, TaskSetup};
 use wharf_core::{Config, Death, DeathKind, Descriptor, InstanceError, PluginId, Problem};
 
 use crate::instance::{Part, watched};
 use crate::task::{Blueprint, Shared};
-use crate::{capability, classify, convert, sink, source};
+use crate::{capability, classify, convert, network, sink, source, split};
 
 /// A component that describes itself as a source or a sink.
 pub(crate) struct WasmPlugin {
@@ -55,6 +55,10 @@ impl Plugin for WasmPlugin {
         &self.blueprint.descriptor
     }
 
+    fn facts(&self) -> PluginFacts {
+        PluginFacts::clone(&self.blueprint.facts)
+    }
+
     async fn validate(&self, config: &Config) -> Result<Vec<Checked>, InstanceError> {
         let (blueprint, config) = (self.blueprint.clone(), convert::config_in(config));
         self.run(async move {
@@ -68,7 +72,7 @@ impl Plugin for WasmPlugin {
     }
 
     async fn tasks(&self, config: &Config, max: u32) -> Result<Vec<Config>, InstanceError> {
-        let (blueprint, config) = (self.blueprint.clone(), convert::config_in(config));
+        let (blueprint, written, config) = (self.blueprint.clone(), config.clone(), convert::config_in(config));
         self.run(async move {
             let (mut live, base) = blueprint.bare().await?;
             let connector = base.openmessaging_connect_connector();
@@ -79,13 +83,18 @@ impl Plugin for WasmPlugin {
                 let what = format!("it made {} tasks, from 1 to {max} were asked for", tasks.len());
                 return Err(classify::violation("tasks", &what).into());
             }
-            Ok(tasks.into_iter().map(|task| task.into_iter().collect()).collect())
+            let tasks = tasks.into_iter().map(|task| task.into_iter().collect()).collect();
+            let within = split::within(&blueprint.descriptor, &written, tasks);
+            within.map_err(|what| classify::violation("tasks", &what).into())
         })
         .await
     }
 
     fn check_capabilities(&self, config: &Config) -> Vec<Problem> {
-        capability::check(&self.blueprint.descriptor, config, &self.blueprint.paths)
+        let Blueprint { descriptor, paths, egress, .. } = &self.blueprint;
+        let mut problems = capability::check(descriptor, config, paths);
+        problems.extend(network::check(descriptor, config, egress, paths));
+        problems
     }
 
     async fn start_source(&self, setup: TaskSetup) -> Result<Box<dyn SourceTask>, InstanceError> {

@@ -103,6 +103,7 @@ async fn plugins(settings: &Settings) -> anyhow::Result<Arc<Registry>> {
             allowed: settings.allowed_paths.clone(),
             denied: vec![settings.data_dir.clone(), settings.plugins_dir.clone()],
         },
+        egress: settings.egress.clone(),
         ..SandboxOptions::default()
     };
     let sandbox: Arc<dyn Loader> = sandbox(options).await?;

@@ -11,9 +11,11 @@
 //! | `allowed-paths` | | anything but Wharf's own directories, `/proc`, `/sys`, `/dev` |
 //! | `shutdown-timeout-ms` | | 5000 |
 //! | `[log]` `[limits]` `[restart]` `[tasks]` | | see [`raw`] |
+//! | `[egress]` | | see [`egress::Raw`] |
 //!
 //! Relative paths in the file are relative to the file; those of flags and defaults to the working directory.
 
+mod egress;
 mod keys;
 pub(crate) mod raw;
 
@@ -25,7 +27,7 @@ use anyhow::{Context as _, bail};
 use wharf_core::policy::RestartPolicy;
 use wharf_drivers::log::{LogOptions, SyncPolicy};
 use wharf_runtime::WorkerOptions;
-use wharf_sandbox::Limits;
+use wharf_sandbox::{EgressPolicy, Limits};
 
 use crate::cli::RunArgs;
 
@@ -46,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) allowed_paths: Option<Vec<PathBuf>>,
     pub(crate) log: LogOptions,
     pub(crate) limits: Limits,
+    /// What connectors may reach over the network.
+    pub(crate) egress: EgressPolicy,
     /// But for the id and the cluster's, which are known only later.
     pub(crate) worker: WorkerOptions,
 }
@@ -99,6 +103,7 @@ impl Settings {
             allowed_paths: raw.allowed_paths.map(absolute).transpose().context("find out where `allowed-paths` are")?,
             log: log(&raw.log)?,
             limits: limits(&raw.limits)?,
+            egress: egress::policy(&raw.egress, listen.ip().is_loopback(), beside_file)?,
             worker: worker(raw.shutdown_timeout_ms, &raw.restart, &raw.tasks)?,
         })
     }
