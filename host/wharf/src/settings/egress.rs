@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::Deserialize;
+use wharf_core::limits::TaskLimits;
 use wharf_egress::{Ceiling, Quotas, Rule, TrustRoots};
 use wharf_sandbox::EgressPolicy;
 
@@ -29,12 +30,6 @@ pub(crate) struct Raw {
     pub(crate) system_roots: Option<bool>,
     /// PEM files with more to trust.
     pub(crate) ca_files: Vec<PathBuf>,
-    /// Sockets of a task at a time.
-    pub(crate) max_sockets: Option<usize>,
-    /// HTTP requests of a task at a time.
-    pub(crate) max_http_requests: Option<usize>,
-    /// Bytes of a task in a second.
-    pub(crate) max_bytes_per_second: Option<u64>,
     /// How long a connection may take to be made.
     pub(crate) connect_timeout_ms: Option<u64>,
     /// How long an HTTP answer may take to begin, and to pause.
@@ -50,17 +45,15 @@ pub(super) const KEYS: &[&str] = &[
     "egress.link-local",
     "egress.system-roots",
     "egress.ca-files",
-    "egress.max-sockets",
-    "egress.max-http-requests",
-    "egress.max-bytes-per-second",
     "egress.connect-timeout-ms",
     "egress.http-timeout-ms",
 ];
 
 /// Checks the section and reads the files that it names. `is_local`: the worker listens on loopback only, so whoever
-/// makes connectors is on this machine already.
+/// makes connectors is on this machine already. `limits`: how much a task may use, from `[limits]`.
 pub(super) fn policy(
     raw: &Raw,
+    limits: &TaskLimits,
     is_local: bool,
     beside_file: impl Fn(PathBuf) -> PathBuf,
 ) -> anyhow::Result<EgressPolicy> {
@@ -84,12 +77,9 @@ pub(super) fn policy(
     };
     let most = Quotas::default();
     let quotas = Quotas {
-        sockets: raw.max_sockets.unwrap_or(most.sockets),
-        http_requests: raw.max_http_requests.unwrap_or(most.http_requests),
-        bytes_per_second: raw
-            .max_bytes_per_second
-            .map(|n| at_least("egress.max-bytes-per-second", n, 1))
-            .transpose()?,
+        sockets: limits.sockets.unwrap_or(most.sockets),
+        http_requests: limits.http_requests.unwrap_or(most.http_requests),
+        bytes_per_second: limits.network_bytes_per_second,
         connect_timeout: ms("egress.connect-timeout-ms", raw.connect_timeout_ms, most.connect_timeout)?,
         http_timeout: ms("egress.http-timeout-ms", raw.http_timeout_ms, most.http_timeout)?,
         ..most
@@ -112,7 +102,13 @@ mod tests {
     use super::*;
 
     fn read(text: &str, is_local: bool) -> anyhow::Result<EgressPolicy> {
-        policy(&toml::from_str(text).unwrap(), is_local, |path| path)
+        let limits = TaskLimits {
+            sockets: Some(3),
+            http_requests: Some(4),
+            network_bytes_per_second: Some(5),
+            ..TaskLimits::default()
+        };
+        policy(&toml::from_str(text).unwrap(), &limits, is_local, |path| path)
     }
 
     #[test]
@@ -132,9 +128,6 @@ mod tests {
             private = false
             link-local = true
             system-roots = false
-            max-sockets = 3
-            max-http-requests = 4
-            max-bytes-per-second = 5
             connect-timeout-ms = 60
             http-timeout-ms = 70
         "#;
