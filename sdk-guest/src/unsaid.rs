@@ -74,7 +74,9 @@ mod tests {
     fn delivery(positions: std::ops::Range<i64>) -> Delivery {
         let limits = Limits { max_rows: 100, max_bytes: 1000, max_wait: Duration::ZERO };
         let mut batch = BatchBuilder::new(limits);
-        positions.clone().for_each(|_| drop(batch.push(b"v")));
+        for _ in positions.clone() {
+            batch.push(b"v");
+        }
         let origins = vec![Origin { first_row: 0, topic: "t".into(), partition: 0 }];
         Delivery { batch: batch.finish().unwrap(), origins, positions: positions.collect() }
     }

@@ -137,7 +137,9 @@ mod tests {
     fn group(format: BatchFormat, value_format: ValueFormat, values: &[&[u8]]) -> (Group, Vec<Rejection>) {
         let limits = Limits { max_rows: 100, max_bytes: 10_000, max_wait: Duration::ZERO };
         let mut batch = BatchBuilder::new(limits);
-        values.iter().for_each(|value| drop(batch.push(value)));
+        for value in values {
+            batch.push(value);
+        }
         let delivery = Delivery { batch: batch.finish().unwrap(), ..Delivery::default() };
         let mut group = Group::new(format, value_format);
         let rejections = delivery.rows().filter_map(|row| group.push(&row).err()).collect();

@@ -75,7 +75,7 @@ impl Scan {
     pub(crate) fn advance(&mut self, bytes: &[u8]) -> Result<Option<usize>, Malformed> {
         while self.missing > 0 {
             let rest = bytes.get(self.at..).unwrap_or_default();
-            let Some((kind, text, used)) = line(rest)? else { return Ok(None) };
+            let Some(Line { kind, text, used }) = line(rest)? else { return Ok(None) };
             let mut end = self.at + used;
             match kind {
                 b'+' | b'-' => {}
@@ -106,7 +106,7 @@ pub fn parse(bytes: &[u8]) -> Option<Value<'_>> {
 }
 
 fn value<'a>(rest: &mut &'a [u8], depth: usize) -> Option<Value<'a>> {
-    let (kind, text, used) = line(rest).ok()??;
+    let Line { kind, text, used } = line(rest).ok()??;
     *rest = rest.get(used..)?;
     match kind {
         b'+' => Some(Value::Simple(text)),
@@ -131,12 +131,20 @@ fn value<'a>(rest: &mut &'a [u8], depth: usize) -> Option<Value<'a>> {
     }
 }
 
-/// The kind and the text of the first line, and how many bytes it takes; `None`: its end is not there yet.
-fn line(bytes: &[u8]) -> Result<Option<(u8, &[u8], usize)>, Malformed> {
+/// What a value begins with.
+struct Line<'a> {
+    kind: u8,
+    text: &'a [u8],
+    /// The bytes that it takes, its end included.
+    used: usize,
+}
+
+/// The first line; `None`: its end is not there yet.
+fn line(bytes: &[u8]) -> Result<Option<Line<'_>>, Malformed> {
     let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else { return Ok(None) };
     let text = bytes.get(..end).and_then(|line| line.strip_suffix(b"\r")).ok_or(Malformed)?;
     let (&kind, text) = text.split_first().ok_or(Malformed)?;
-    Ok(Some((kind, text, end + 1)))
+    Ok(Some(Line { kind, text, used: end + 1 }))
 }
 
 /// A whole number; -1 stands for nothing in front of a string or an array.
