@@ -83,7 +83,8 @@
 //!
 //! [`Source`], [`Sink`] and [`Webhook`] (a source that is called over HTTP) list the hooks, nearly all with defaults. [`BatchBuilder`] makes rows, [`Delivery::rows`] reads
 //! them. [`config`] says how text becomes your struct. [`metrics`] and the `log` macros reach the worker's own.
-//! [`testkit`] runs a connector natively, in a unit test. [`mod@file`] is for files.
+//! [`testkit`] runs a connector natively, in a unit test. [`mod@file`] is for files, [`net`] for connections and TLS,
+//! [`http`] for requests.
 
 // The generated code of the export macros names this crate from outside.
 #[cfg(target_family = "wasm")]
@@ -106,18 +107,23 @@ mod context;
 mod delivery;
 mod descriptor;
 mod drive;
+pub mod encode;
 mod failure;
 pub mod file;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod glue;
 mod host;
+pub mod http;
 mod macros;
+pub mod net;
 mod offset;
 mod sink;
 mod source;
+mod template;
 #[cfg(not(target_family = "wasm"))]
 pub mod testkit;
+mod unsaid;
 pub mod webhook;
 
 pub use batch::{Batch, BatchBuilder, Format, Limits, NewRow, Operation, Schema};
@@ -130,6 +136,8 @@ pub use host::request_reconfiguration;
 pub use offset::{Checkpoint, SourceOffset, TopicPosition, stored_offset, stored_offsets};
 pub use sink::{Flushed, Sink};
 pub use source::{Next, Source};
+pub use template::{Field, Template};
+pub use unsaid::Unsaid;
 pub use webhook::Webhook;
 
 /// Figures for the worker's metrics. Names look like `rows_total`; labels are few and have few values.

@@ -15,7 +15,8 @@
 //! - [`Binary`]: `wharf` as it is released, or with the points where a chaos test kills it;
 //! - [`Rest`]: requests and answers;
 //! - [`wait_until`]: the only way to wait: for something to become true, never for time to pass;
-//! - [`lines`]: numbered lines, so that loss, doubling, disorder and tearing can be told apart.
+//! - [`lines`]: numbered lines, so that loss, doubling, disorder and tearing can be told apart;
+//! - [`RedisServer`], [`HttpServer`]: what network plugins talk to.
 //!
 //! The tests need what `cargo xtask plugins`, `cargo xtask fixtures` and `cargo build --release` leave behind;
 //! `cargo xtask test` makes all of it first. A test that fails prints what its worker said.
@@ -26,9 +27,11 @@
 mod artifacts;
 mod cli;
 mod files;
+mod http_server;
 pub mod lines;
 mod opening;
 mod ports;
+mod redis;
 mod rest;
 mod setup;
 mod wait;
@@ -37,6 +40,8 @@ mod worker;
 pub use artifacts::component;
 pub use cli::Said;
 pub use files::{append, read, write};
+pub use http_server::{HttpServer, Seen};
+pub use redis::RedisServer;
 pub use rest::{Answer, Rest};
 pub use setup::{Binary, Setup};
 pub use wait::{DEADLINE, wait_until};
