@@ -12,6 +12,7 @@ use wasmtime_wasi::FsPerms;
 use wharf_core::plugin::ValueType;
 use wharf_core::{Config, Descriptor, Problem};
 
+use crate::log::clean;
 use crate::paths::{PathPolicy, Resolved};
 
 /// A path that a configuration asks for.
@@ -50,6 +51,15 @@ pub(crate) fn check(descriptor: &Descriptor, config: &Config, policy: &PathPolic
         _ => None,
     });
     refused.collect()
+}
+
+/// What `config` asks for and the operator's policy forbids, a sentence each, for the audit.
+pub(crate) fn denied(descriptor: &Descriptor, config: &Config, policy: &PathPolicy) -> Vec<String> {
+    let denied = wanted(descriptor, config).into_iter().filter_map(|wanted| match policy.resolve(wanted.path) {
+        Err(refusal) if refusal.is_denial() => Some(format!("{}: {} {refusal}", wanted.key, clean(wanted.path, 300))),
+        _ => None,
+    });
+    denied.collect()
 }
 
 fn check_file(wanted: &Wanted<'_>, resolved: &Resolved) -> Option<Problem> {

@@ -39,6 +39,7 @@ mod cache;
 mod capability;
 mod classify;
 mod convert;
+mod denials;
 mod descriptor;
 mod engine;
 mod error;

@@ -70,6 +70,11 @@ impl GuestLog {
         }
     }
 
+    /// The plugin, `name@version`.
+    pub(crate) fn plugin(&self) -> &str {
+        &self.plugin
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,12 +5,13 @@ use std::future::Future;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use wharf_core::audit::Denial;
 use wharf_core::plugin::{Checked, Plugin, SinkTask, SourceTask, TaskSetup};
 use wharf_core::{Config, Death, DeathKind, Descriptor, InstanceError, PluginId, Problem};
 
 use crate::instance::{Part, watched};
 use crate::task::{Blueprint, Shared};
-use crate::{capability, classify, convert, sink, source};
+use crate::{capability, classify, convert, denials, sink, source};
 
 /// A component that describes itself as a source or a sink.
 pub(crate) struct WasmPlugin {
@@ -86,6 +87,11 @@ impl Plugin for WasmPlugin {
 
     fn check_capabilities(&self, config: &Config) -> Vec<Problem> {
         capability::check(&self.blueprint.descriptor, config, &self.blueprint.paths)
+    }
+
+    fn denials(&self, config: &Config) -> Vec<Denial> {
+        let paths = capability::denied(&self.blueprint.descriptor, config, &self.blueprint.paths);
+        paths.into_iter().map(|detail| Denial { code: denials::PATH, detail }).collect()
     }
 
     async fn start_source(&self, setup: TaskSetup) -> Result<Box<dyn SourceTask>, InstanceError> {

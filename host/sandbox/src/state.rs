@@ -10,6 +10,7 @@ use wharf_core::plugin::TaskSetup;
 
 use crate::bindings::base::Base;
 use crate::capability::Grant;
+use crate::denials::Denials;
 use crate::filesystem::{Granted, GrantedFilesystem, View};
 use crate::limiter::Limiter;
 use crate::limits::Limits;
@@ -70,7 +71,7 @@ impl State {
         let granted = &mut self.granted;
         let inner =
             wasmtime_wasi::filesystem::WasiFilesystemCtxView { ctx: self.wasi.filesystem(), table: &mut self.table };
-        View { inner, granted }
+        View { inner, granted, denials: Denials::new(self.setup.as_ref(), self.log.plugin()) }
     }
 
     /// A store with all limits in force.

@@ -5,6 +5,14 @@ use super::{Batch, Column, Delivery};
 /// What is wrong with a batch; the first thing found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BatchError {
+    /// More rows than any batch may have. They need not have a byte each, so that nothing else bounds them.
+    #[error("a batch may have {most} rows and this one has {rows}: hand over fewer at a time")]
+    Rows {
+        /// How many there are.
+        rows: u32,
+        /// How many there may be.
+        most: u32,
+    },
     /// A list has neither no entry nor one for each row.
     #[error("`{list}` has {len} entries for {rows} rows: give one for each row, or none")]
     Length {
@@ -80,6 +88,9 @@ impl Batch {
     /// # Errors
     /// The first list that does not fit.
     pub fn check(&self) -> Result<(), BatchError> {
+        if self.rows > Self::MAX_ROWS {
+            return Err(BatchError::Rows { rows: self.rows, most: Self::MAX_ROWS });
+        }
         let rows = self.rows as usize;
         self.keys.check("keys", rows)?;
         self.values.check("values", rows)?;

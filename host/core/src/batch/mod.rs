@@ -115,6 +115,10 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// The most rows of one batch. Rows without any cell take no bytes in the guest but do in the queue, so that they
+    /// must be bounded by their number.
+    pub const MAX_ROWS: u32 = 1 << 20;
+
     /// In `key_schema_of` and `value_schema_of`: this row has no schema.
     pub const NO_SCHEMA: u16 = u16::MAX;
 }

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::{Batch, Column, ColumnBuilder, Delivery, Format, Headers, Operation, Origin};
+use super::{Batch, BatchError, Column, ColumnBuilder, Delivery, Format, Headers, Operation, Origin};
 use crate::offset::{Checkpoint, SourceOffset};
 
 type Cell = Option<Vec<u8>>;
@@ -322,4 +322,11 @@ fn rows_out_of_order_or_out_of_range_are_left_out_of_a_selection() {
     let batch = Batch { rows: 4, values, ..Batch::default() };
     let seen: Vec<_> = batch.select(&[1, 1, 0, 3, 9]).iter().map(|row| row.value.map(<[u8]>::to_vec)).collect();
     assert_eq!(seen, [Some(b"b".to_vec()), Some(b"d".to_vec())]);
+}
+
+#[test]
+fn rows_that_take_no_bytes_are_bounded_by_their_number() {
+    assert_eq!(Batch { rows: Batch::MAX_ROWS, ..Batch::default() }.check(), Ok(()));
+    let refused = Batch { rows: u32::MAX, ..Batch::default() }.check();
+    assert_eq!(refused, Err(BatchError::Rows { rows: u32::MAX, most: Batch::MAX_ROWS }));
 }
