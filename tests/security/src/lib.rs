@@ -21,5 +21,5 @@ mod shared;
 
 pub use attack::Attack;
 pub use dropped::{Dropped, fixture, patched};
-pub use neighbour::Neighbour;
+pub use neighbour::{Neighbour, Stretch};
 pub use shared::{SETTINGS, shared};

@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use wharf_integration::Setup;
-use wharf_security_tests::{Attack, Neighbour};
+use wharf_security_tests::{Attack, Neighbour, Stretch};
 
 /// Every mode that goes on once it has begun. Each is started again as soon as it was ended.
 const MODES: &[&str] = &[
@@ -49,35 +49,35 @@ const MODES: &[&str] = &[
 const SETTINGS: &str = "allowed-paths = [\"{files}\"]\n[limits]\nmemory-mb = 1024\noutput-mb = 16\n\
     [log]\nsync = \"interval\"\n";
 
+/// The best of three stretches: what is possible, where other things on the machine do not get in the way.
+fn best(neighbour: &mut Neighbour<'_>) -> Stretch {
+    let first = neighbour.stretch();
+    (0..2).map(|_| neighbour.stretch()).fold(first, |best, next| Stretch {
+        rows_per_second: best.rows_per_second.max(next.rows_per_second),
+        slowest_answer: best.slowest_answer.max(next.slowest_answer),
+    })
+}
+
 #[test]
 fn a_neighbour_moves_its_rows_beside_each_hostile_guest() {
     let setup = Setup::bare().plugin("hostile-source").plugin("generator-source").config(SETTINGS);
     let worker = Arc::new(setup.start());
     let mut neighbour = Neighbour::new(&worker);
     neighbour.stretch();
-    let mut alone: Vec<f64> = (0..5).map(|_| neighbour.stretch().rows_per_second).collect();
-    alone.sort_by(f64::total_cmp);
-    let median = alone.get(2).copied().unwrap_or(1.0);
-    let mut table = format!(
-        "\nalone: {median:.0} rows/s\n{:<34}{:>12}{:>8}{:>16}\n",
-        "beside", "rows/s", "share", "GET /connectors"
-    );
+    let mut table =
+        format!("\n{:<34}{:>14}{:>14}{:>8}{:>18}\n", "rows a second", "alone", "beside", "share", "GET /connectors");
     let mut row = |name: &str, attack: Attack| {
+        // Just before, as a machine is not equally fast all the time.
+        let alone = best(&mut neighbour).rows_per_second;
         let attack = attack.with("restart.max.failures", "1000000").with("restart.backoff.initial.ms", "1");
         let file = attack.file("mine.txt", "mine");
         let attack = attack.with("restart.backoff.max.ms", "5").with("read.file", file.to_string_lossy()).start();
         attack.worker().wait_until("the attack has begun", || {
             attack.worker().status(attack.name()).pointer("/tasks/0/state").is_some()
         });
-        let mut best = neighbour.stretch();
-        // The median of three would take longer; of two the better one says what is possible beside it.
-        let again = neighbour.stretch();
-        if again.rows_per_second > best.rows_per_second {
-            best = again;
-        }
-        let share = 100.0 * best.rows_per_second / median;
-        let millis = best.slowest_answer.as_secs_f64() * 1000.0;
-        writeln!(table, "{name:<34}{:>12.0}{share:>7.0}%{millis:>13.1} ms", best.rows_per_second).ok();
+        let beside = best(&mut neighbour);
+        let (rows, millis) = (beside.rows_per_second, beside.slowest_answer.as_secs_f64() * 1000.0);
+        writeln!(table, "{name:<34}{alone:>14.0}{rows:>14.0}{:>7.0}%{millis:>15.1} ms", 100.0 * rows / alone).ok();
         attack.worker().rest().get("/connectors").expect(200);
     };
     for mode in MODES {

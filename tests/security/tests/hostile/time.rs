@@ -60,9 +60,10 @@ fn a_spin_in_stop_is_interrupted_and_the_connector_deleted_all_the_same() {
 }
 
 #[test]
-fn a_deep_recursion_is_stopped_by_the_stack_s_limit() {
+fn a_deep_recursion_is_stopped_at_the_end_of_the_stack() {
+    // Which stack is full first, the guest's own in its memory or the one that wasm runs on, is up to the compiler.
     let message = Attack::new("recurse").start().killed("trap");
-    assert!(message.contains("stack"), "{message}");
+    assert!(message.contains("out of bounds") || message.contains("stack"), "{message}");
 }
 
 #[test]
