@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use serde::Serialize;
 use wharf_core::Config;
 use wharf_core::status::{ConnectorInfo, ConnectorStatus};
-use wharf_runtime::{ConnectorProgress, WorkerError};
+use wharf_runtime::{ConnectorProgress, ConnectorUsage, WorkerError};
 
 use crate::app::App;
 use crate::body::Whole;
@@ -32,6 +32,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/connectors/{name}/config", with_options(get(config).put(put_config), "HEAD,GET,OPTIONS,PUT,PATCH"))
         .route("/connectors/{name}/status", with_options(get(status), "HEAD,GET,OPTIONS"))
         .route("/connectors/{name}/progress", with_options(get(progress), "HEAD,GET,OPTIONS"))
+        .route("/connectors/{name}/usage", with_options(get(usage), "HEAD,GET,OPTIONS"))
         .route("/connectors/{name}/pause", with_options(put(pause), "OPTIONS,PUT"))
         .route("/connectors/{name}/resume", with_options(put(resume), "OPTIONS,PUT"))
         .route("/connectors/{name}/stop", with_options(put(stop), "OPTIONS,PUT"))
@@ -147,6 +148,11 @@ async fn status(State(app): State<App>, Name(name): Name) -> Result<Json<Connect
 /// Wharf's own: rows, bytes and lag of each task.
 async fn progress(State(app): State<App>, Name(name): Name) -> Result<Json<ConnectorProgress>, ApiError> {
     app.ask(app.worker.progress(&name)).await.map(Json)
+}
+
+/// Wharf's own: memory, CPU time, calls, denials and kills of each task.
+async fn usage(State(app): State<App>, Name(name): Name) -> Result<Json<ConnectorUsage>, ApiError> {
+    app.ask(app.worker.usage(&name)).await.map(Json)
 }
 
 async fn pause(State(app): State<App>, Name(name): Name) -> Result<StatusCode, ApiError> {

@@ -4,7 +4,8 @@
 //!
 //! 1. [`front`](mod@front): a panic becomes a 500, a path that cannot be right is refused, one trailing slash is dropped;
 //! 2. the routes, one file for each resource: [`root`](mod@root), [`connectors`](mod@connectors),
-//!    [`tasks`](mod@tasks), [`plugins`](mod@plugins), [`topics`](mod@topics), [`records`](mod@records);
+//!    [`tasks`](mod@tasks), [`plugins`](mod@plugins), [`topics`](mod@topics), [`records`](mod@records),
+//!    [`audit`](mod@audit), [`metrics`](mod@metrics);
 //! 3. [`negotiate`](mod@negotiate): only where a route was found, `Accept` and `Content-Type` are looked at, as Jersey
 //!    does it;
 //! 4. the handler. What changes something runs to its end even when the caller goes away ([`app`](mod@app)).
@@ -21,8 +22,10 @@ mod negotiate;
 mod path;
 mod query;
 
+mod audit;
 mod connectors;
 mod internal;
+mod metrics;
 mod plugins;
 mod record;
 mod records;
@@ -34,10 +37,13 @@ mod topics;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn;
+use wharf_core::audit::AuditTrail;
+use wharf_core::meter::PluginMetrics;
 use wharf_runtime::Worker;
 
 use app::App;
@@ -46,7 +52,7 @@ pub use record::{Cell, Header, Record};
 pub use starting::{Doorway, starting};
 
 /// What the API is told beside the worker.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ApiOptions {
     /// Wharf's version, shown by `GET /`.
     pub version: String,
@@ -56,6 +62,10 @@ pub struct ApiOptions {
     pub body_limit: usize,
     /// How long a request may take before it is answered with 500; default 90 s, as in Kafka Connect.
     pub timeout: Duration,
+    /// Shown by `GET /audit`; default: none.
+    pub audit: Option<Arc<dyn AuditTrail>>,
+    /// What plugins count of themselves, shown by `GET /metrics`; default: none.
+    pub metrics: Option<Arc<dyn PluginMetrics>>,
 }
 
 impl Default for ApiOptions {
@@ -65,6 +75,8 @@ impl Default for ApiOptions {
             commit: "unknown".to_owned(),
             body_limit: 1024 * 1024,
             timeout: Duration::from_secs(90),
+            audit: None,
+            metrics: None,
         }
     }
 }
@@ -79,9 +91,11 @@ pub fn router(worker: Worker, options: ApiOptions) -> Router {
         .merge(plugins::routes())
         .merge(topics::routes())
         .merge(internal::routes())
+        .merge(audit::routes())
         .route_layer(from_fn(negotiate::json_only));
     let inner = json
         .merge(records::routes())
+        .merge(metrics::routes())
         .fallback(front::not_found)
         .method_not_allowed_fallback(front::method_not_allowed)
         .with_state(app);

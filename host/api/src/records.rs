@@ -100,7 +100,7 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Partition {
     }
 }
 
-fn number<T: std::str::FromStr>(query: &Query, name: &str) -> Result<Option<T>, ApiError> {
+pub(crate) fn number<T: std::str::FromStr>(query: &Query, name: &str) -> Result<Option<T>, ApiError> {
     let parse = |text: &str| text.parse().map_err(|_| format!("`{name}={text}`: write a whole number"));
     query.first(name).map(parse).transpose().map_err(ApiError::bad_request)
 }

@@ -1,6 +1,7 @@
 //! Routes over a real worker with a real queue and store, and no plugins.
 
 mod paths;
+mod shown;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -64,12 +65,15 @@ impl Answer {
 
 impl Api {
     async fn start() -> Self {
+        Self::with(ApiOptions { body_limit: 1000, ..ApiOptions::default() }).await
+    }
+
+    async fn with(options: ApiOptions) -> Self {
         let data = tempfile::tempdir().unwrap();
         let driver = LogDriver::open(data.path().join("log"), LogOptions::default()).unwrap();
         let store = SledStore::open(data.path().join("store")).await.unwrap();
         let parts = Parts { catalog: Arc::new(NoPlugins), driver: driver.clone(), store, audit: Arc::new(NoAudit) };
         let worker = Worker::start(parts, WorkerOptions::default()).await.unwrap();
-        let options = ApiOptions { body_limit: 1000, ..ApiOptions::default() };
         Self { router: router(worker, options), driver, data }
     }
 

@@ -1,4 +1,7 @@
 //! What was denied to a plugin, and what was done to it: events with stable codes, for operators and their tools.
+//!
+//! Whoever denies or ends something tells an [`Auditor`]; whoever shows it asks an [`AuditTrail`]. A code has two parts,
+//! `family.what`: `egress.name`, `kill.memory-limit`. Families are what a reader filters by.
 
 use std::fmt;
 
@@ -41,4 +44,91 @@ pub struct NoAudit;
 
 impl Auditor for NoAudit {
     fn record(&self, _: AuditEvent) {}
+}
+
+/// An event as it was taken down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRecord {
+    /// Grows by one with each record of a worker's life, from 1.
+    pub number: u64,
+    /// When, as RFC 3339 in UTC with milliseconds.
+    pub time: String,
+    /// What.
+    #[serde(flatten)]
+    pub event: AuditEvent,
+    /// This record stands for so many like the ones before it, which came too fast to be taken down one by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<u64>,
+}
+
+/// Which records to show.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// Only of this connector.
+    pub connector: Option<String>,
+    /// Only with this code, or of this family: `kill` is `kill.trap`, `kill.memory-limit`, …
+    pub code: Option<String>,
+    /// Only those after this number.
+    pub after: Option<u64>,
+    /// At most so many, the newest.
+    pub limit: usize,
+}
+
+impl AuditQuery {
+    /// Whether a record is asked for; the limit aside.
+    pub fn takes(&self, record: &AuditRecord) -> bool {
+        let AuditEvent { code, connector, .. } = &record.event;
+        let is_of = |asked: &String| {
+            code == asked || code.strip_prefix(asked.as_str()).is_some_and(|rest| rest.starts_with('.'))
+        };
+        self.connector.as_ref().is_none_or(|asked| asked == connector)
+            && self.code.as_ref().is_none_or(is_of)
+            && self.after.is_none_or(|after| record.number > after)
+    }
+}
+
+/// Shows what was taken down.
+pub trait AuditTrail: Send + Sync + fmt::Debug {
+    /// The latest records that are asked for, the newest last. Older ones are forgotten here; they are in the file.
+    fn recent(&self, query: &AuditQuery) -> Vec<AuditRecord>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_takes_a_code_or_its_family_and_nothing_that_merely_begins_alike() {
+        let event = AuditEvent {
+            code: "kill.trap".into(),
+            connector: "c".into(),
+            task: Some(0),
+            plugin: "p@1".into(),
+            detail: String::new(),
+        };
+        let record = AuditRecord { number: 5, time: String::new(), event, suppressed: None };
+        let asked = |code: &str| AuditQuery { code: Some(code.into()), ..AuditQuery::default() }.takes(&record);
+        assert!(asked("kill") && asked("kill.trap") && AuditQuery::default().takes(&record));
+        assert!(!asked("kil") && !asked("kill.t") && !asked("kill.trap.x") && !asked("kill."));
+        assert!(!AuditQuery { connector: Some("d".into()), ..AuditQuery::default() }.takes(&record));
+        assert!(!AuditQuery { after: Some(5), ..AuditQuery::default() }.takes(&record));
+    }
+
+    #[test]
+    fn a_record_is_one_flat_object() {
+        let event = AuditEvent {
+            code: "x.y".into(),
+            connector: "c".into(),
+            task: None,
+            plugin: "p@1".into(),
+            detail: "d".into(),
+        };
+        let record = AuditRecord { number: 1, time: "t".into(), event, suppressed: Some(3) };
+        let text = serde_json::to_string(&record).unwrap();
+        assert_eq!(
+            text,
+            r#"{"number":1,"time":"t","code":"x.y","connector":"c","plugin":"p@1","detail":"d","suppressed":3}"#
+        );
+        assert_eq!(serde_json::from_str::<AuditRecord>(&text).unwrap(), record);
+    }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
+use crate::meter::Usage;
 use crate::state::State;
 
 /// Which task.
@@ -84,6 +85,10 @@ pub struct TaskStatus {
     /// The last failure, kept after the task recovered. Not in Kafka Connect; absent while there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<LastFailure>,
+    /// What it uses. Not in Kafka Connect; here only once something was denied to it or an instance of it died, always at
+    /// `GET /connectors/{name}/usage`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
 }
 
 /// The last failure of a task.

@@ -11,27 +11,32 @@
 //! [`Worker::status`], … It sees plugins, queues and the store only through traits ([`wharf_core::plugin`],
 //! [`wharf_drivers::Driver`], [`wharf_store::Store`]), so all of it is tested with fakes and under paused time.
 //!
-//! Three rules hold everywhere here:
+//! Four rules hold everywhere here:
 //!
 //! - **Durable before acknowledged.** What is told to the outside system (a source's `commit`) or to the queue (a
 //!   sink's position) is durable on the other side first, and only the contiguous acknowledged prefix ever is.
 //! - **An instance that died is dropped**, and a fresh one resumes from the last committed offset.
+//! - **Limited.** What a task may use is the lower of what its configuration asks for and the operator's ceiling
+//!   ([`WorkerOptions::ceiling`]); an instance that is ended for it is counted and audited.
 //! - **Bounded.** Batches in flight, prefetched deliveries and mailboxes have limits; no task is spawned for a batch.
 
 mod connector;
 mod env;
 mod error;
+mod incident;
 mod options;
 mod progress;
 mod shutdown;
 mod status;
 mod task;
+mod usage;
 mod validate;
 mod worker;
 
 pub use error::WorkerError;
 pub use options::{Parts, Prefetch, WorkerOptions};
 pub use progress::{ConnectorProgress, TaskProgress};
+pub use usage::{ConnectorUsage, TaskUsage};
 pub use worker::{Health, Worker};
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_core::audit::Auditor;
+use wharf_core::limits::TaskLimits;
 use wharf_core::plugin::{Catalog, PollLimits};
 use wharf_core::policy::RestartPolicy;
 use wharf_drivers::Driver;
@@ -44,6 +45,9 @@ pub struct WorkerOptions {
     pub poll: PollLimits,
     /// How much a sink task reads ahead while its plugin is busy.
     pub prefetch: Prefetch,
+    /// The most that a connector may set as `limits.*`, and what holds where it sets nothing; default: no ceiling but the
+    /// sandbox's own.
+    pub ceiling: TaskLimits,
 }
 
 /// How much a sink task reads ahead.
@@ -67,6 +71,7 @@ impl Default for WorkerOptions {
             max_in_flight: 8,
             poll: PollLimits { max_rows: 10_000, max_bytes: 1 << 20, max_wait: Duration::from_millis(500) },
             prefetch: Prefetch { deliveries: 4, bytes: 8 << 20 },
+            ceiling: TaskLimits::default(),
         }
     }
 }

@@ -9,6 +9,7 @@ use wharf_core::status::{ConnectorInfo, ConnectorState, ConnectorStatus, TaskId,
 
 use crate::progress::ConnectorProgress;
 use crate::task::TaskView;
+use crate::usage::ConnectorUsage;
 
 /// The type of a connector whose plugin is not known.
 const UNKNOWN: &str = "unknown";
@@ -103,6 +104,13 @@ impl ConnectorView {
         let cell = lock(&self.cell);
         let tasks = cell.tasks.iter().map(|task| task.progress()).collect();
         ConnectorProgress { name: self.name.clone(), kind: cell.kind.to_owned(), tasks }
+    }
+
+    pub(crate) fn usage(&self) -> ConnectorUsage {
+        let cell = lock(&self.cell);
+        let plugin = cell.plugin.as_ref().map_or("", |plugin| plugin.name.as_str());
+        let tasks = cell.tasks.iter().map(|task| task.usage(plugin)).collect();
+        ConnectorUsage { name: self.name.clone(), kind: cell.kind.to_owned(), tasks }
     }
 
     pub(crate) fn set_config(&self, config: Config) {

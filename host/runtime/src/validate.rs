@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wharf_core::audit::{AuditEvent, Denial};
-use wharf_core::config::{Config, ConfigErrors, ConnectorSpec, normalize};
+use wharf_core::config::{Config, ConfigErrors, ConnectorSpec, check_limits, normalize};
 use wharf_core::plugin::{Kind, Plugin};
 use wharf_core::{Failure, InstanceError, Problem};
 
@@ -25,12 +25,16 @@ pub(crate) async fn validate(env: &Env, name: &str, config: &Config) -> Result<J
         Ok(spec) => (Some(spec), Vec::new()),
         Err(errors) => (None, errors.0),
     };
+    let above = check_limits(config, &env.options.ceiling);
+    let is_new = |it: &Problem| !problems.iter().any(|known: &Problem| known.key == it.key);
+    let above: Vec<_> = above.into_iter().filter(is_new).collect();
+    problems.extend(above);
     // A key is reported once: what is wrong with its type comes before what it means.
     add_new(&mut problems, capabilities(env, name, &*plugin, &seen));
-    let own = own_problems(&*plugin, &seen).await?;
+    let own = own_problems(env, name, &*plugin, &seen).await?;
     add_new(&mut problems, own);
     match spec {
-        Some(spec) if problems.is_empty() => Ok(Job { spec, plugin }),
+        Some(spec) if problems.is_empty() => Ok(job(env, spec, plugin)),
         _ => Err(WorkerError::Invalid(ConfigErrors(problems))),
     }
 }
@@ -43,7 +47,13 @@ pub(crate) fn resolve(env: &Env, name: &str, config: &Config) -> Result<Job, Str
     let spec = spec.map_err(|errors| errors.to_string())?;
     let problems = capabilities(env, name, &*plugin, &for_plugin(name, config));
     let problems: Vec<_> = problems.into_iter().map(named).collect();
-    if problems.is_empty() { Ok(Job { spec, plugin }) } else { Err(ConfigErrors(problems).to_string()) }
+    if problems.is_empty() { Ok(job(env, spec, plugin)) } else { Err(ConfigErrors(problems).to_string()) }
+}
+
+/// Limits are cut rather than refused here: a connector that was stored under a higher ceiling runs under the lower one.
+fn job(env: &Env, mut spec: ConnectorSpec, plugin: Arc<dyn Plugin>) -> Job {
+    spec.limits = spec.limits.within(&env.options.ceiling);
+    Job { spec, plugin }
 }
 
 /// What the configuration asks for and may not have. The audit is told of what the operator forbids.
@@ -57,7 +67,12 @@ fn capabilities(env: &Env, name: &str, plugin: &dyn Plugin, config: &Config) -> 
     problems
 }
 
-async fn own_problems(plugin: &dyn Plugin, config: &Config) -> Result<Vec<Problem>, WorkerError> {
+async fn own_problems(
+    env: &Env,
+    name: &str,
+    plugin: &dyn Plugin,
+    config: &Config,
+) -> Result<Vec<Problem>, WorkerError> {
     match plugin.validate(config).await {
         Ok(checked) => {
             let problems = checked.into_iter().flat_map(|it| {
@@ -67,7 +82,10 @@ async fn own_problems(plugin: &dyn Plugin, config: &Config) -> Result<Vec<Proble
             Ok(problems.collect())
         }
         Err(InstanceError::Failed(Failure::InvalidConfig(problems))) => Ok(problems),
-        Err(error) => Err(WorkerError::Internal(format!("plugin {} cannot validate: {error}", plugin.id()))),
+        Err(error) => {
+            env.killed_aside(name, plugin.id(), &error);
+            Err(WorkerError::Internal(format!("plugin {} cannot validate: {error}", plugin.id())))
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use crate::error::WorkerError;
 use crate::options::{Parts, WorkerOptions};
 use crate::progress::ConnectorProgress;
 use crate::status::{ConnectorView, lock};
+use crate::usage::ConnectorUsage;
 use crate::validate::validate;
 
 /// A process that runs connectors. Cheap to clone; all clones are the same worker.
@@ -240,6 +241,14 @@ impl Worker {
     /// [`WorkerError::NotFound`]
     pub async fn progress(&self, name: &str) -> Result<ConnectorProgress, WorkerError> {
         Ok(self.get(name)?.view().progress())
+    }
+
+    /// What a connector's tasks use: memory, CPU time, calls, and what was denied to them or ended.
+    ///
+    /// # Errors
+    /// [`WorkerError::NotFound`]
+    pub async fn usage(&self, name: &str) -> Result<ConnectorUsage, WorkerError> {
+        Ok(self.get(name)?.view().usage())
     }
 
     /// Stops a connector's tasks, tells its plugin, and forgets it; its offsets are kept. Returns when it is gone.

@@ -24,13 +24,15 @@
 //! |---|---|
 //! | endless computing | epoch interruption, a tick of 10 ms, on a runtime apart from the worker's |
 //! | endless waiting | a timeout outside the call |
+//! | more CPU time than its share | a wait at the next tick, or before the next call |
 //! | memory, tables | a limiter that also remembers what it refused |
 //! | huge answers | a bound on the bytes of one call |
 //! | files | only the paths that the configuration names; see [`PathPolicy`] |
 //! | network, environment, arguments | nothing is linked, or it is empty |
 //! | floods of log lines | a rate limit, with the number of lines dropped |
 //!
-//! [`Limits`] lists the figures.
+//! [`Limits`] lists the figures; a task may have lower ones of its own. What a task uses, its
+//! [meter](wharf_core::meter::Meter) counts.
 
 mod actor;
 mod bindings;
@@ -52,6 +54,7 @@ mod limits;
 mod load;
 mod log;
 mod metrics;
+mod pace;
 mod paths;
 mod plugin;
 mod runtime;
@@ -68,6 +71,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use wharf_core::meter::{PluginMetrics, PluginSeries};
 use wharf_core::plugin::{LoadError, Loader, Plugin};
 
 pub use error::SandboxError;
@@ -124,6 +128,12 @@ impl Sandbox {
     /// The metrics that the live instances report.
     pub fn metrics(&self) -> Vec<Arc<InstanceMetrics>> {
         self.shared.metrics.live()
+    }
+}
+
+impl PluginMetrics for Sandbox {
+    fn plugin_metrics(&self) -> Vec<PluginSeries> {
+        self.metrics().iter().flat_map(|instance| instance.series()).collect()
     }
 }
 

@@ -1,6 +1,9 @@
 //! Says no to growth past the limits, and remembers that it did.
 
+use std::sync::Arc;
+
 use wasmtime::ResourceLimiter;
+use wharf_core::meter::Meter;
 
 use crate::limits::Limits;
 
@@ -26,6 +29,7 @@ pub(crate) struct Limiter {
     tables: usize,
     used: usize,
     refused: Option<Refused>,
+    meter: Option<Arc<Meter>>,
 }
 
 impl Limiter {
@@ -38,7 +42,14 @@ impl Limiter {
             tables: limits.tables,
             used: 0,
             refused: None,
+            meter: None,
         }
+    }
+
+    /// Shows there how much memory there is, until this is dropped.
+    pub(crate) fn metered(mut self, meter: Option<Arc<Meter>>) -> Self {
+        self.meter = meter;
+        self
     }
 
     /// Forgets what was refused: a new call begins.
@@ -58,6 +69,9 @@ impl ResourceLimiter for Limiter {
         if asked > self.allowed {
             self.refused = Some(Refused { asked, allowed: self.allowed });
             return Ok(false);
+        }
+        if let Some(meter) = &self.meter {
+            meter.memory_grew(asked.saturating_sub(self.used) as u64);
         }
         self.used = asked;
         Ok(true)
@@ -80,9 +94,30 @@ impl ResourceLimiter for Limiter {
     }
 }
 
+impl Drop for Limiter {
+    fn drop(&mut self) {
+        if let Some(meter) = &self.meter {
+            meter.memory_freed(self.used as u64);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_instance_has_is_metered_until_it_is_gone() {
+        let meter = Arc::new(Meter::default());
+        let limits = Limits { memory_bytes: 100, ..Limits::default() };
+        let mut limiter = Limiter::new(&limits).metered(Some(meter.clone()));
+        assert!(limiter.memory_growing(0, 60, None).unwrap());
+        assert!(limiter.memory_growing(60, 90, None).unwrap());
+        assert!(!limiter.memory_growing(90, 101, None).unwrap());
+        assert_eq!(meter.usage().memory_bytes, 90);
+        drop(limiter);
+        assert_eq!((meter.usage().memory_bytes, meter.usage().memory_peak_bytes), (0, 90));
+    }
 
     #[test]
     fn all_memories_count_together() {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use wharf_core::limits::{TaskLimits, lower};
+
 /// Bounds on one instance. Every one of them is enforced; passing one ends the instance, unless it says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -22,6 +24,8 @@ pub struct Limits {
     pub resources: usize,
     /// How long a call may take; for a poll, beyond the wait it was granted. Default 30 s.
     pub call_deadline: Duration,
+    /// CPU time of the guest in percent of one core; who takes more is made to wait. Default `None`: all there is.
+    pub cpu_percent: Option<u32>,
     /// How long `on-start` may take, instantiation included. Default 30 s.
     pub start_deadline: Duration,
     /// How long `describe`, `validate` and `tasks` may take each. Default 5 s.
@@ -46,6 +50,23 @@ pub struct Limits {
     pub cache_bytes: u64,
 }
 
+impl Limits {
+    /// These limits for one task: what its configuration asks for, where that is less.
+    #[must_use]
+    pub(crate) fn within(&self, task: &TaskLimits) -> Self {
+        fn at_most<T: Ord + Copy>(mine: T, asked: Option<T>) -> T {
+            asked.map_or(mine, |asked| asked.min(mine))
+        }
+        Self {
+            memory_bytes: at_most(self.memory_bytes, task.memory_bytes),
+            call_deadline: at_most(self.call_deadline, task.call_deadline),
+            cpu_percent: lower(self.cpu_percent, task.cpu_percent),
+            log_lines_per_second: at_most(self.log_lines_per_second, task.log_lines_per_second),
+            ..self.clone()
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -57,6 +78,7 @@ impl Default for Limits {
             tables: 64,
             resources: 1024,
             call_deadline: Duration::from_secs(30),
+            cpu_percent: None,
             start_deadline: Duration::from_secs(30),
             describe_deadline: Duration::from_secs(5),
             host_call_grace: Duration::from_millis(100),
@@ -68,5 +90,25 @@ impl Default for Limits {
             compilations: 1,
             cache_bytes: 512 << 20,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_gets_what_it_asks_for_and_never_more_than_the_sandbox_gives() {
+        let limits = Limits { cpu_percent: Some(50), ..Limits::default() };
+        assert_eq!(limits.within(&TaskLimits::default()), limits);
+        let asked = TaskLimits {
+            memory_bytes: Some(1 << 20),
+            cpu_percent: Some(80),
+            call_deadline: Some(Duration::from_secs(1)),
+            log_lines_per_second: Some(1_000),
+            ..TaskLimits::default()
+        };
+        let call_deadline = Duration::from_secs(1);
+        assert_eq!(limits.within(&asked), Limits { memory_bytes: 1 << 20, call_deadline, ..limits });
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
+use wharf_core::meter::{PluginSeries, SeriesValue};
+
 use crate::log::clean;
 
 /// Upper bounds of a histogram's buckets; one more counts all above.
@@ -39,6 +41,23 @@ pub enum Value {
     },
 }
 
+impl From<Value> for SeriesValue {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Counter(total) => Self::Counter(total),
+            Value::Gauge(level) => Self::Gauge(level),
+            Value::Histogram { count, sum, buckets } => {
+                let mut below = 0;
+                let cumulative = BUCKETS.into_iter().zip(buckets).map(|(bound, seen)| {
+                    below += seen;
+                    (bound, below)
+                });
+                Self::Histogram { buckets: cumulative.collect(), count, sum }
+            }
+        }
+    }
+}
+
 /// The metrics of one live instance.
 #[derive(Debug)]
 pub struct InstanceMetrics {
@@ -60,6 +79,19 @@ impl InstanceMetrics {
     /// All metrics, as they stand.
     pub fn snapshot(&self) -> Vec<(Series, Value)> {
         self.lock().iter().map(|(series, value)| (series.clone(), value.clone())).collect()
+    }
+
+    /// All metrics, as the rest of the worker knows them.
+    pub(crate) fn series(&self) -> Vec<PluginSeries> {
+        let named = |(series, value): (Series, Value)| PluginSeries {
+            connector: self.connector.clone(),
+            task: self.task,
+            plugin: self.plugin.clone(),
+            name: series.name,
+            labels: series.labels,
+            value: value.into(),
+        };
+        self.snapshot().into_iter().map(named).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Series, Value>> {
@@ -162,6 +194,8 @@ mod tests {
         [0.0001, 1.0, 1e9].into_iter().for_each(|seen| metrics.observe("wait", vec![], seen));
         let Value::Histogram { count, buckets, .. } = metrics.snapshot().remove(0).1 else { panic!("not a histogram") };
         assert_eq!((count, buckets[0], buckets[6], buckets[12]), (3, 1, 1, 1));
+        let SeriesValue::Histogram { buckets, count, .. } = metrics.series().remove(0).value else { panic!("no") };
+        assert_eq!((buckets[5], buckets[6], buckets[11], count), ((0.5, 1), (1.0, 2), (1000.0, 2), 3));
     }
 
     #[test]

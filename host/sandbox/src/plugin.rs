@@ -96,20 +96,24 @@ impl Plugin for WasmPlugin {
 
     async fn start_source(&self, setup: TaskSetup) -> Result<Box<dyn SourceTask>, InstanceError> {
         match self.blueprint.ready.part.clone() {
-            Part::Source(indices) => source::start(self.blueprint.clone(), indices, setup, self.shared.clone()).await,
+            Part::Source(indices) => {
+                source::start(self.blueprint.within(&setup.limits), indices, setup, self.shared.clone()).await
+            }
             Part::Sink(_) => Err(self.is_no("source")),
         }
     }
 
     async fn start_sink(&self, setup: TaskSetup) -> Result<Box<dyn SinkTask>, InstanceError> {
         match self.blueprint.ready.part.clone() {
-            Part::Sink(indices) => sink::start(self.blueprint.clone(), indices, setup, self.shared.clone()).await,
+            Part::Sink(indices) => {
+                sink::start(self.blueprint.within(&setup.limits), indices, setup, self.shared.clone()).await
+            }
             Part::Source(_) => Err(self.is_no("sink")),
         }
     }
 
     async fn destroyed(&self, setup: TaskSetup) -> Result<(), InstanceError> {
-        let (blueprint, shared) = (self.blueprint.clone(), self.shared.clone());
+        let (blueprint, shared) = (self.blueprint.within(&setup.limits), self.shared.clone());
         self.run(async move {
             let (mut live, base, _) = blueprint.granted(&setup, &shared).await?;
             drop(shared);

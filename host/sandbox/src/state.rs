@@ -16,6 +16,7 @@ use crate::limiter::Limiter;
 use crate::limits::Limits;
 use crate::log::GuestLog;
 use crate::metrics::InstanceMetrics;
+use crate::pace::Pace;
 use crate::stdio::Lines;
 
 /// The host's side of one instance.
@@ -26,6 +27,7 @@ pub(crate) struct State {
     pub(crate) limiter: Limiter,
     pub(crate) log: Arc<GuestLog>,
     pub(crate) metrics: Arc<InstanceMetrics>,
+    pub(crate) pace: Arc<Pace>,
     /// Absent in an instance that only describes or validates.
     pub(crate) setup: Option<TaskSetup>,
     /// When the call under way is interrupted.
@@ -53,11 +55,13 @@ impl State {
         wasi.stdout(Lines::stdout(&log)).stderr(Lines::stderr(&log)).max_random_size(limits.random_bytes);
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.resources);
+        let meter = setup.as_ref().map(|setup| setup.meter.clone());
         Self {
             wasi: wasi.build(),
             table,
             granted: Granted::new(grants),
-            limiter: Limiter::new(limits),
+            limiter: Limiter::new(limits).metered(meter.clone()),
+            pace: Arc::new(Pace::new(limits.cpu_percent, meter)),
             log,
             metrics,
             setup,
@@ -82,7 +86,11 @@ impl State {
         store.set_max_component_handles(limits.resources);
         store.epoch_deadline_callback(|mut context| {
             let state = context.data_mut();
-            if Instant::now() < state.deadline {
+            let wait = state.pace.tick();
+            if Instant::now() < state.deadline + state.pace.held() {
+                if let Some(wait) = wait {
+                    return Ok(UpdateDeadline::YieldCustom(1, Box::pin(state.pace.clone().hold(wait))));
+                }
                 // Tokio's own yield lets timers and other tasks in; waking at once would starve them.
                 return Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())));
             }

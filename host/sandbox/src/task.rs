@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use wharf_core::limits::TaskLimits;
 use wharf_core::plugin::TaskSetup;
 use wharf_core::{Config, Death, DeathKind, Descriptor, Failure, InstanceError, PluginId};
 
@@ -39,6 +40,11 @@ pub(crate) struct Blueprint {
 }
 
 impl Blueprint {
+    /// The same for a task with limits of its own.
+    pub(crate) fn within(&self, limits: &TaskLimits) -> Self {
+        Self { limits: self.limits.within(limits), ..self.clone() }
+    }
+
     /// An instance that can touch nothing: to describe, to validate.
     pub(crate) async fn bare(&self) -> Result<(Live, Arc<Base>), Death> {
         let name = self.id.to_string();

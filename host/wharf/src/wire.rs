@@ -13,7 +13,6 @@ use anyhow::{Context as _, anyhow};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use wharf_api::ApiOptions;
-use wharf_core::audit::NoAudit;
 use wharf_core::plugin::{Catalog as _, Loader, Plugin};
 use wharf_drivers::log::LogDriver;
 use wharf_registry::{Registry, Watch};
@@ -21,6 +20,7 @@ use wharf_runtime::{Health, Parts, Worker, WorkerOptions};
 use wharf_sandbox::{PathPolicy, Sandbox, SandboxOptions};
 use wharf_store::{Bucket, Change, Condition, SledStore, Store, StoreError};
 
+use crate::audit::AuditLog;
 use crate::lock;
 use crate::settings::Settings;
 use crate::signals::Signals;
@@ -45,15 +45,20 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals) -> anyhow::Res
     let serving = axum::serve(listener, routes).with_graceful_shutdown(closing.clone().cancelled_owned());
     let mut server = tokio::spawn(serving.into_future());
 
-    let (worker, _watch) = tokio::select! {
-        started = start(&settings, address) => started?,
+    let audit = AuditLog::start(&settings.data_dir)?;
+    let (worker, sandbox, _watch) = tokio::select! {
+        started = start(&settings, address, &audit) => started?,
         signal = signals.next() => {
             tracing::info!(signal, "stopped before it was ready");
             return Ok(());
         }
     };
-    let options =
-        ApiOptions { commit: option_env!("WHARF_COMMIT").unwrap_or("unknown").to_owned(), ..ApiOptions::default() };
+    let options = ApiOptions {
+        commit: option_env!("WHARF_COMMIT").unwrap_or("unknown").to_owned(),
+        audit: Some(audit.clone()),
+        metrics: Some(sandbox),
+        ..ApiOptions::default()
+    };
     door.open(wharf_api::router(worker.clone(), options));
 
     let signal = tokio::select! {
@@ -64,6 +69,8 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals) -> anyhow::Res
     tokio::spawn(signals.end_at_once());
     closing.cancel();
     worker.shutdown().await;
+    // It waits for the disk, a moment.
+    tokio::task::spawn_blocking(move || audit.close()).await.context("close the audit trail")?;
     let closed = worker.driver().close().await;
     if tokio::time::timeout(LAST_REQUESTS, &mut server).await.is_err() {
         server.abort();
@@ -74,18 +81,23 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals) -> anyhow::Res
 }
 
 /// Opens the parts at the same time and starts the worker over them.
-async fn start(settings: &Settings, address: SocketAddr) -> anyhow::Result<(Worker, Watch)> {
+async fn start(
+    settings: &Settings,
+    address: SocketAddr,
+    audit: &Arc<AuditLog>,
+) -> anyhow::Result<(Worker, Arc<Sandbox>, Watch)> {
     let data = &settings.data_dir;
-    let (driver, store, registry) = tokio::try_join!(
+    let (driver, store, (sandbox, registry)) = tokio::try_join!(
         log(settings),
         async { SledStore::open(data.join("store")).await.context("open the store") },
         plugins(settings),
     )?;
     let cluster_id = cluster_id(store.as_ref()).await.context("read the cluster's id")?;
-    let options = WorkerOptions { id: address.to_string(), cluster_id, ..settings.worker.clone() };
+    let (id, ceiling) = (address.to_string(), settings.ceiling.clone());
+    let options = WorkerOptions { id, cluster_id, ceiling, ..settings.worker.clone() };
     let watch = registry.watch(WATCH);
-    let parts = Parts { catalog: registry, driver, store, audit: Arc::new(NoAudit) };
-    Ok((Worker::start(parts, options).await.context("start the worker")?, watch))
+    let parts = Parts { catalog: registry, driver, store, audit: audit.clone() };
+    Ok((Worker::start(parts, options).await.context("start the worker")?, sandbox, watch))
 }
 
 async fn log(settings: &Settings) -> anyhow::Result<Arc<LogDriver>> {
@@ -95,7 +107,7 @@ async fn log(settings: &Settings) -> anyhow::Result<Arc<LogDriver>> {
     opened.context("open the log")?.context("open the log")
 }
 
-async fn plugins(settings: &Settings) -> anyhow::Result<Arc<Registry>> {
+async fn plugins(settings: &Settings) -> anyhow::Result<(Arc<Sandbox>, Arc<Registry>)> {
     let options = SandboxOptions {
         cache_dir: Some(settings.data_dir.join("cache")),
         limits: settings.limits.clone(),
@@ -105,13 +117,13 @@ async fn plugins(settings: &Settings) -> anyhow::Result<Arc<Registry>> {
         },
         ..SandboxOptions::default()
     };
-    let sandbox: Arc<dyn Loader> = sandbox(options).await?;
-    let registry = Registry::open(settings.plugins_dir.clone(), sandbox)?;
+    let sandbox = sandbox(options).await?;
+    let registry = Registry::open(settings.plugins_dir.clone(), sandbox.clone())?;
     registry.refresh().await;
-    Ok(registry)
+    Ok((sandbox, registry))
 }
 
-async fn sandbox(options: SandboxOptions) -> anyhow::Result<Arc<dyn Loader>> {
+async fn sandbox(options: SandboxOptions) -> anyhow::Result<Arc<Sandbox>> {
     let started = tokio::task::spawn_blocking(move || Sandbox::new(options)).await;
     Ok(started.context("start the sandbox")?.context("start the sandbox")?)
 }

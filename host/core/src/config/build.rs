@@ -6,9 +6,8 @@ use std::time::Duration;
 use super::keys::{self, WorkerKey};
 use super::names::{check_name, check_topic};
 use super::values::{boolean, check_value, invalid, items, missing};
-use super::{Config, ConfigErrors, ConnectorSpec, ErrorPolicy, normalize};
+use super::{Config, ConfigErrors, ConnectorSpec, ErrorPolicy, limits, normalize};
 use crate::failure::Problem;
-use crate::limits::TaskLimits;
 use crate::plugin::{Descriptor, Kind};
 use crate::policy::{Backoff, RestartPolicy};
 
@@ -69,7 +68,7 @@ impl ConnectorSpec {
             group: format!("connect-{}", name.trim()),
             errors: values.errors(kind),
             restart,
-            limits: TaskLimits::default(),
+            limits: limits::read(&config),
         })
     }
 }

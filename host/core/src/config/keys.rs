@@ -1,7 +1,7 @@
 //! The worker's own configuration keys: one table, from which validation, defaults and the API's forms all come.
 //!
 //! Names, types, defaults, groups and order are Kafka Connect's, so that its tools draw the same forms. Ours, which it
-//! does not have, are `oms-driver-url` and `restart.*`.
+//! does not have, are `oms-driver-url`, `restart.*` and `limits.*`.
 
 use super::rules::{self, Rule};
 use crate::plugin::{ConfigKey, Importance, Kind, ValueType, Width};
@@ -47,6 +47,7 @@ const KEY: WorkerKey = WorkerKey {
 
 const ERRORS: &str = "Error Handling";
 const RESTART: &str = "Restart";
+const LIMITS: &str = "Limits";
 const BYTES: &str = "org.apache.kafka.connect.converters.ByteArrayConverter";
 
 #[rustfmt::skip]
@@ -151,6 +152,43 @@ static KEYS: &[WorkerKey] = &[
         display_name: "Crash Loop Window",
         documentation: "The milliseconds within which failures are counted. See restart.max.failures.",
         rule: rules::from_one, ..KEY },
+    WorkerKey { name: "limits.memory.mb", value_type: Int, importance: Medium, group: LIMITS, order: 1,
+        display_name: "Memory", rule: rules::from_one,
+        documentation: "How much memory an instance of the plugin may have, in MiB. One that asks for more is ended. Not \
+                        set: as much as the worker allows, which is also the most that can be set.", ..KEY },
+    WorkerKey { name: "limits.cpu.percent", value_type: Int, importance: Medium, group: LIMITS, order: 2,
+        display_name: "CPU Share", rule: rules::percent,
+        documentation: "How much CPU time the plugin's code may take in each task, in percent of one core. A task that \
+                        took more is made to wait, which counts against no deadline. Not set: as much as the worker \
+                        allows.", ..KEY },
+    WorkerKey { name: "limits.call.deadline.ms", value_type: Long, importance: Medium, group: LIMITS, order: 3,
+        display_name: "Call Deadline", rule: rules::from_ten,
+        documentation: "How long one call into the plugin may take; for a poll, beyond the time it was given to wait for \
+                        rows. An instance that takes longer is ended. Not set: as long as the worker allows.", ..KEY },
+    WorkerKey { name: "limits.rows.per.second", value_type: Long, group: LIMITS, order: 4,
+        display_name: "Rows per Second", rule: rules::from_one,
+        documentation: "How many rows each task moves in a second, over time. A source is polled later, a sink reads \
+                        later. Not set: as many as the worker allows.", ..KEY },
+    WorkerKey { name: "limits.bytes.per.second", value_type: Long, group: LIMITS, order: 5,
+        display_name: "Bytes per Second", rule: rules::from_one,
+        documentation: "How many bytes of keys, values and headers each task moves in a second, over time. A larger row \
+                        still goes, and what follows waits. Not set: as many as the worker allows.", ..KEY },
+    WorkerKey { name: "limits.log.lines.per.second", value_type: Int, group: LIMITS, order: 6,
+        display_name: "Log Lines per Second", rule: rules::from_zero,
+        documentation: "How many lines the plugin may log in a second in each task; more are counted instead of written. \
+                        Not set: as many as the worker allows.", ..KEY },
+    WorkerKey { name: "limits.sockets", value_type: Int, group: LIMITS, order: 7,
+        display_name: "Sockets", rule: rules::from_zero,
+        documentation: "How many sockets each task may have open at a time. Not set: as many as the worker allows.",
+        ..KEY },
+    WorkerKey { name: "limits.http.requests", value_type: Int, group: LIMITS, order: 8,
+        display_name: "HTTP Requests", rule: rules::from_zero,
+        documentation: "How many HTTP requests of each task may be under way at a time. Not set: as many as the worker \
+                        allows.", ..KEY },
+    WorkerKey { name: "limits.network.bytes.per.second", value_type: Long, group: LIMITS, order: 9,
+        display_name: "Network Bytes per Second", rule: rules::from_one,
+        documentation: "How many bytes each task may send and receive over the network in a second, over time. Not set: \
+                        as many as the worker allows.", ..KEY },
 ];
 
 impl WorkerKey {

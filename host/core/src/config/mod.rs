@@ -6,6 +6,7 @@
 mod aliases;
 mod build;
 mod keys;
+mod limits;
 mod names;
 #[cfg(test)]
 mod properties;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 
 pub use aliases::normalize;
 pub use keys::worker_keys;
+pub use limits::check_limits;
 pub use names::{check_name, check_topic};
 pub use values::check_value;
 

@@ -45,6 +45,16 @@ pub(super) fn from_one(value: &str) -> Result<(), String> {
     between(value, 1, i64::MAX)
 }
 
+/// As the operator's own: a shorter deadline ends calls that are merely not first in line.
+pub(super) fn from_ten(value: &str) -> Result<(), String> {
+    between(value, 10, i64::MAX)
+}
+
+/// A task runs on one core at a time.
+pub(super) fn percent(value: &str) -> Result<(), String> {
+    between(value, 1, 100)
+}
+
 fn between(value: &str, least: i64, most: i64) -> Result<(), String> {
     // The type was checked before.
     match value.parse::<i64>() {

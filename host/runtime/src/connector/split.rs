@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use wharf_core::config::Config;
 
-use crate::env::Job;
+use crate::env::{Env, Job};
 use crate::task::TaskView;
 use crate::validate::for_plugin;
 
 /// The task configurations that the plugin makes of `config`, or why there are none.
-pub(super) async fn split(job: &Job, config: &Config) -> Result<Vec<Config>, String> {
+pub(super) async fn split(env: &Env, job: &Job, config: &Config) -> Result<Vec<Config>, String> {
     let (spec, id) = (&job.spec, job.plugin.id());
     let tasks = job.plugin.tasks(&for_plugin(&spec.name, config), spec.tasks_max).await;
-    let tasks = tasks.map_err(|error| format!("plugin {id} cannot split the work: {error}"))?;
+    let tasks = tasks.map_err(|error| {
+        env.killed_aside(&spec.name, id, &error);
+        format!("plugin {id} cannot split the work: {error}")
+    })?;
     let (count, max) = (tasks.len(), spec.tasks_max);
     if u32::try_from(count).is_ok_and(|count| count <= max) {
         Ok(tasks)

@@ -129,7 +129,7 @@ impl Supervisor {
     /// stay as they are.
     async fn start_tasks(&mut self) {
         let Some(job) = self.job.clone() else { return };
-        let configs = match split(&job, &self.view.config()).await {
+        let configs = match split(&self.env, &job, &self.view.config()).await {
             Ok(configs) => configs,
             Err(trace) => {
                 error!(%trace, "the connector failed");
@@ -331,7 +331,10 @@ impl Supervisor {
         };
         match timeout(env.options.shutdown_timeout, job.plugin.destroyed(setup)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => warn!(%error, "the plugin failed when it was told of its end"),
+            Ok(Err(error)) => {
+                env.killed_aside(name, job.plugin.id(), &error);
+                warn!(%error, "the plugin failed when it was told of its end");
+            }
             Err(_) => warn!("the plugin was told of its end and did not answer in time"),
         }
     }

@@ -1,6 +1,6 @@
 //! What ends an attempt, classified once.
 
-use wharf_core::{Failure, InstanceError};
+use wharf_core::{Death, DeathKind, Failure, InstanceError};
 use wharf_drivers::DriverError;
 use wharf_store::StoreError;
 
@@ -21,11 +21,13 @@ pub(crate) struct TaskError {
     pub(crate) is_outage: bool,
     /// Whether the instance is dead: then nothing may be called any more.
     pub(crate) dead: bool,
+    /// How it died, where that is known.
+    pub(crate) death: Option<Death>,
 }
 
 impl TaskError {
     fn new(class: &'static str, message: String, recoverable: bool) -> Self {
-        Self { class, message, recoverable, is_outage: false, dead: false }
+        Self { class, message, recoverable, is_outage: false, dead: false, death: None }
     }
 
     /// A passing failure that lasted longer than `errors.retry.timeout`.
@@ -58,14 +60,19 @@ impl TaskError {
 
     /// The task's own future panicked: a fault of ours.
     pub(crate) fn panicked() -> Self {
-        Self { dead: true, ..Self::new("gone", "the worker failed while it ran the task".to_owned(), false) }
+        let message = "the worker failed while it ran the task".to_owned();
+        let death = Some(Death { kind: DeathKind::Gone, message: message.clone() });
+        Self { dead: true, death, ..Self::new("gone", message, false) }
     }
 }
 
 impl From<InstanceError> for TaskError {
     fn from(error: InstanceError) -> Self {
         match error {
-            InstanceError::Died(death) => Self { dead: true, ..Self::new(death.kind.as_str(), death.message, true) },
+            InstanceError::Died(death) => {
+                let error = Self::new(death.kind.as_str(), death.message.clone(), true);
+                Self { dead: true, death: Some(death), ..error }
+            }
             InstanceError::Failed(failure) => {
                 let (class, recoverable) = match &failure {
                     Failure::Retriable(_) => ("retriable", true),

@@ -49,6 +49,18 @@ impl Feed {
         }
     }
 
+    /// For a task that is to read slowly: asks for no more than `limits` at a time, and reads one delivery ahead.
+    pub(super) fn slowly(mut self, limits: PollLimits) -> Self {
+        self.limits = limits;
+        self.prefetch.deliveries = 1;
+        self
+    }
+
+    /// Whether rows come next, rather than news or nothing.
+    pub(super) fn has_rows_next(&self) -> bool {
+        matches!(self.ready.front(), Some(Event::Rows(_)))
+    }
+
     /// The next of what was read.
     pub(super) fn next(&mut self) -> Option<Event> {
         let event = self.ready.pop_front()?;
@@ -86,8 +98,8 @@ impl Feed {
 
     /// As [`Feed::fetch`], but for news alone: the queue is asked for no row.
     pub(super) async fn fetch_news(&mut self, wait: Duration) -> bool {
-        // A queue that brings rows all the same is not asked again once they fill the room there is.
-        if self.is_full() {
+        // Also while rows fill the room there is. But a queue that brings more all the same is not asked again.
+        if self.deliveries > self.prefetch.deliveries.max(1) {
             return pending().await;
         }
         self.read(0, wait).await

@@ -12,6 +12,7 @@ mod retry;
 mod runner;
 mod sink;
 mod source;
+mod throttle;
 mod view;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, info_span, warn};
+use wharf_core::Death;
 use wharf_core::config::Config;
 use wharf_core::plugin::{OffsetReader, TaskContext, TaskSetup};
 
@@ -28,6 +30,7 @@ pub(crate) use offsets::SourceOffsets;
 pub(crate) use view::TaskView;
 
 use crate::env::{Env, Job};
+use throttle::Throttle;
 
 /// What a task shall do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +69,7 @@ struct Task {
     tasks: u32,
     view: Arc<TaskView>,
     reconfigure: Arc<dyn Fn() + Send + Sync>,
+    throttle: Throttle,
 }
 
 impl Task {
@@ -90,6 +94,12 @@ impl Task {
             audit: self.env.audit.clone(),
         })
     }
+
+    /// An instance of it died.
+    fn killed(&self, death: &Death) {
+        let task = Some((self.view.number(), &*self.view.meter));
+        self.env.killed(&self.job.spec.name, task, self.job.plugin.id(), death);
+    }
 }
 
 /// A task that was started. Dropping it without [`stop_all`] lets it stop by itself.
@@ -112,8 +122,9 @@ impl RunningTask {
     ) -> Self {
         let (mode, control) = watch::channel(mode);
         view.set_version(&job.plugin.id().version);
-        let task =
-            Task { env: env.clone(), job: job.clone(), config: view.config(), tasks, view: view.clone(), reconfigure };
+        let throttle = Throttle::new(&job.spec.limits);
+        let (env_, job_, config) = (env.clone(), job.clone(), view.config());
+        let task = Task { env: env_, job: job_, config, tasks, view: view.clone(), reconfigure, throttle };
         // A root: below the supervisor's span every line would name the connector twice.
         let span = info_span!(parent: None, "task", connector = %job.spec.name, task = view.number());
         let ended = env.gate.spawn(runner::run(task, Control(control)).instrument(span));

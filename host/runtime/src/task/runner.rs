@@ -31,27 +31,30 @@ pub(super) enum Left {
 }
 
 impl Left {
-    async fn stop(self) {
+    async fn stop(self, task: &Task) {
         let stopped = match self {
             Self::Nothing => Ok(()),
             Self::Source(instance) => instance.stop().await,
             Self::Sink(instance) => instance.stop().await,
         };
-        log_farewell(stopped);
+        farewell(task, stopped);
     }
 
-    async fn failed(self, reason: String) {
+    async fn failed(self, task: &Task, reason: String) {
         let told = match self {
             Self::Nothing => Ok(()),
             Self::Source(instance) => instance.failed(reason).await,
             Self::Sink(instance) => instance.failed(reason).await,
         };
-        log_farewell(told);
+        farewell(task, told);
     }
 }
 
-fn log_farewell(result: Result<(), InstanceError>) {
+fn farewell(task: &Task, result: Result<(), InstanceError>) {
     if let Err(error) = result {
+        if let InstanceError::Died(death) = &error {
+            task.killed(death);
+        }
         warn!(%error, "the plugin failed in its last call");
     }
 }
@@ -79,7 +82,7 @@ pub(super) async fn run(task: Task, mut control: Control) {
         let Outcome { end, left } = outcome.unwrap_or_else(|_| Outcome::failed(TaskError::panicked()));
         let error = match end {
             Ok(end) => {
-                left.stop().await;
+                left.stop(&task).await;
                 if end == End::Finished {
                     task.view.on(TaskEvent::Finished);
                 }
@@ -88,9 +91,12 @@ pub(super) async fn run(task: Task, mut control: Control) {
             }
             Err(error) => error,
         };
+        if let Some(death) = &error.death {
+            task.killed(death);
+        }
         if control.mode() == Mode::Stop {
             warn!(%error, "the task failed while it was stopping");
-            left.stop().await;
+            left.stop(&task).await;
             return;
         }
         let verdict = if error.is_outage && task.job.spec.restart.enabled {
@@ -102,7 +108,7 @@ pub(super) async fn run(task: Task, mut control: Control) {
             Ok(after) => {
                 task.view.crashed(&error);
                 warn!(%error, ?after, attempt, "the task failed and is started again");
-                left.stop().await;
+                left.stop(&task).await;
                 if !back_off(&mut control, after).await {
                     debug!("the task was stopped before it was started again");
                     return;
@@ -111,7 +117,7 @@ pub(super) async fn run(task: Task, mut control: Control) {
             Err(trace) => {
                 error!(%error, %trace, "the task failed");
                 task.view.gave_up(&error, trace);
-                left.failed(error.to_string()).await;
+                left.failed(&task, error.to_string()).await;
                 return;
             }
         }

@@ -1,5 +1,6 @@
 //! An attempt at a sink task: join the consumer group, start an instance, and put rows until something ends it.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,10 +65,12 @@ impl<'a> Sink<'a> {
         let consumer = consumer.map_err(|error| TaskError::queue("open a consumer", &error))?;
         let offsets = Arc::new(SourceOffsets::new(env.offsets.clone(), &spec.name, Vec::new()));
         let instance = task.job.plugin.start_sink(task.setup(attempt, offsets).await?).await?;
+        let feed = Feed::new(consumer, &env.options);
+        let feed = if task.throttle.is_limited() { feed.slowly(task.throttle.piece(env.options.poll)) } else { feed };
         let sink = Self {
             task,
             control,
-            feed: Feed::new(consumer, &env.options),
+            feed,
             positions: Positions::default(),
             dead_letters: None,
             dirty: None,
@@ -107,6 +110,12 @@ impl<'a> Sink<'a> {
                 // What was read ahead and not put is read again by whoever comes next.
                 Mode::Stop => return self.flush(instance).await,
             }
+            if self.feed.has_rows_next()
+                && let Some(wait) = self.task.throttle.wait()
+            {
+                self.slow_down(instance, wait).await?;
+                continue;
+            }
             match self.feed.next() {
                 Some(event) => self.take(instance, event).await?,
                 None => self.await_rows(instance).await?,
@@ -131,6 +140,30 @@ impl<'a> Sink<'a> {
             self.measure().await;
         }
         Ok(())
+    }
+
+    /// Waits, because its limit of rows or bytes a second is used up, until the next rows may be put or a command comes.
+    /// Where that takes a while, what was put is committed first, and partitions go to others that ask for them.
+    async fn slow_down(&mut self, instance: &mut dyn SinkTask, wait: Duration) -> Result<(), TaskError> {
+        if wait > SHORT_WAIT {
+            self.flush(instance).await?;
+        }
+        // After a flush that was partial, or cut short, there is more to commit: it is asked for again.
+        if self.dirty.is_some() {
+            select! {
+                () = self.control.changed() => {}
+                () = sleep(wait.min(SHORT_WAIT)) => {}
+            }
+            return Ok(());
+        }
+        let mut over = pin!(sleep(wait));
+        loop {
+            select! {
+                () = self.control.changed() => return Ok(()),
+                () = &mut over => return Ok(()),
+                _ = self.feed.fetch_news(self.task.env.options.poll.max_wait) => self.news_while_paused()?,
+            }
+        }
     }
 
     async fn take(&mut self, instance: &mut dyn SinkTask, event: Event) -> Result<(), TaskError> {
@@ -231,7 +264,7 @@ impl<'a> Sink<'a> {
             // What came before the row is kept; the row itself is never committed past.
             if let Err(error) = self.flush(instance).await {
                 warn!(%error, "cannot flush the rows before a rejected one");
-                rejected.dead = error.dead;
+                (rejected.dead, rejected.death) = (error.dead, error.death);
             }
             return Err(rejected);
         }
@@ -271,6 +304,7 @@ impl<'a> Sink<'a> {
         // Of a part of a batch nobody knows the bytes without a walk; its share is near enough.
         let bytes = delivery.batch.payload_bytes() as u64 * u64::from(rows) / u64::from(total.max(1));
         self.task.view.counters.batch(rows.saturating_sub(rejected as u32), bytes);
+        self.task.throttle.took(rows, bytes);
         self.dirty.get_or_insert_with(Instant::now);
         self.fresh = true;
         self.bytes += bytes;

@@ -106,6 +106,10 @@ impl<'a> Source<'a> {
                 }
             }
             self.pipe.tell(instance).await?;
+            if let Some(wait) = self.task.throttle.wait() {
+                self.slow_down(wait).await;
+                continue;
+            }
             if self.poll(instance).await? == Some(Next::Finished) {
                 self.settle(instance, None).await?;
                 return Ok(End::Finished);
@@ -115,7 +119,7 @@ impl<'a> Source<'a> {
 
     /// One poll, and its rows into the queue. `None`: the source asked for patience.
     async fn poll(&mut self, instance: &mut dyn SourceTask) -> Result<Option<Next>, TaskError> {
-        let mut limits = self.task.env.options.poll;
+        let mut limits = self.task.throttle.piece(self.task.env.options.poll);
         if self.pipe.is_awaited() {
             limits.max_wait = limits.max_wait.min(SHORT_WAIT);
         }
@@ -131,6 +135,7 @@ impl<'a> Source<'a> {
         self.retrying.reset();
         if polled.batch.rows > 0 {
             self.lull = Lull::default();
+            self.task.throttle.took(polled.batch.rows, polled.batch.payload_bytes() as u64);
             self.pipe.send(&mut *self.producer, polled.batch).await?;
         } else if polled.next != Next::Finished {
             self.pipe.idle();
@@ -166,6 +171,14 @@ impl<'a> Source<'a> {
                 () = &mut over => return,
             }
         }
+    }
+
+    /// Waits, because its limit of rows or bytes a second is used up. What the guest waits for goes on: the wait is cut
+    /// short while rows are on their way, so that it is told of them in between.
+    async fn slow_down(&mut self, wait: Duration) {
+        self.pipe.idle();
+        let wait = if self.pipe.is_awaited() { wait.min(SHORT_WAIT) } else { wait };
+        self.wait(Some(wait)).await;
     }
 
     /// Everything acknowledged, stored, and told to the guest.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use tracing::warn;
 use wharf_core::config::Config;
-use wharf_core::meter::Meter;
+use wharf_core::meter::{Meter, Usage};
 use wharf_core::state::{State, TaskEvent};
 use wharf_core::status::{LastFailure, TaskStatus};
 
@@ -12,6 +12,7 @@ use super::TaskError;
 use crate::env::now_millis;
 use crate::progress::{Counters, TaskProgress};
 use crate::status::lock;
+use crate::usage::TaskUsage;
 
 /// A task as it is seen from outside. The task writes, everybody reads. It outlives the task's restarts.
 #[derive(Debug)]
@@ -69,11 +70,19 @@ impl TaskView {
             trace: cell.trace.clone(),
             version: cell.version.clone(),
             last_failure: cell.last_failure.clone(),
+            usage: Some(self.meter.usage()).filter(Usage::has_incidents),
         }
     }
 
     pub(crate) fn progress(&self) -> TaskProgress {
         self.counters.snapshot(self.number, self.state())
+    }
+
+    /// `plugin` is the name of the one that it runs.
+    pub(crate) fn usage(&self, plugin: &str) -> TaskUsage {
+        let version = lock(&self.cell).version.clone();
+        let plugin = version.map_or_else(String::new, |version| format!("{plugin}@{version}"));
+        TaskUsage { task: self.number, plugin, usage: self.meter.usage() }
     }
 
     pub(super) fn set_version(&self, version: &str) {

@@ -3,6 +3,7 @@
 mod commands;
 mod fakes;
 mod lifecycle;
+mod limits;
 mod model;
 mod outage;
 mod restarts;

@@ -57,6 +57,24 @@ pub(crate) enum Command {
     /// Look at topics and read their records
     #[command(subcommand, visible_alias = "topics")]
     Topic(TopicCommand),
+    /// What plugins were denied, and which were ended
+    Audit(AuditArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AuditArgs {
+    /// Only of this connector
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) connector: Option<String>,
+    /// Only with this code, such as kill.trap, or of this family, such as kill
+    #[arg(long, value_name = "CODE")]
+    pub(crate) code: Option<String>,
+    /// At most so many, the newest; the worker remembers the last 1000 and audit.log in its data directory has more
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 100)]
+    pub(crate) limit: usize,
+    /// Wait for more
+    #[arg(long, short, action = ArgAction::SetTrue)]
+    pub(crate) follow: bool,
 }
 
 /// Flags win over environment variables, those over `wharf.toml`, and that over the defaults.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use ureq::http::Method;
 use wharf_core::Config;
 use wharf_core::status::{ConnectorInfo, ConnectorStatus};
-use wharf_runtime::ConnectorProgress;
+use wharf_runtime::{ConnectorProgress, ConnectorUsage};
 
 use super::args::{ConnectorCommand, CreateArgs, RestartArgs};
 use super::client::{Client, segment};
@@ -127,11 +127,13 @@ fn show(name: &str, client: &Client, output: &mut Output) -> anyhow::Result<()> 
 fn status(name: &str, client: &Client, output: &mut Output) -> anyhow::Result<()> {
     let answer = client.get(&path(name, "/status"))?;
     let progress = client.get(&path(name, "/progress"))?;
+    let usage = client.get(&path(name, "/usage"))?;
     if output.json {
-        return Ok(output.json(&json!({"status": answer, "progress": progress}))?);
+        return Ok(output.json(&json!({"status": answer, "progress": progress, "usage": usage}))?);
     }
     let status: ConnectorStatus = serde_json::from_value(answer).context("read the worker's answer")?;
     let progress: ConnectorProgress = serde_json::from_value(progress).context("read the worker's answer")?;
+    let usage: ConnectorUsage = serde_json::from_value(usage).context("read the worker's answer")?;
     let connector = &status.connector;
     output.line(&format!("{} ({}) is {} on {}", status.name, status.kind, connector.state, connector.worker_id))?;
     if let Some(trace) = &connector.trace {
@@ -144,6 +146,7 @@ fn status(name: &str, client: &Client, output: &mut Output) -> anyhow::Result<()
     let rows = status.tasks.iter().map(|task| {
         let progress = progress.tasks.iter().find(|progress| progress.task == task.id);
         let figure = |show: &dyn Fn(&wharf_runtime::TaskProgress) -> String| progress.map_or("-".to_owned(), show);
+        let usage = usage.tasks.iter().find(|usage| usage.task == task.id).map(|task| &task.usage);
         let restarts = task.last_failure.as_ref().map_or(0, |failure| failure.restarts);
         vec![
             task.id.to_string(),
@@ -151,15 +154,21 @@ fn status(name: &str, client: &Client, output: &mut Output) -> anyhow::Result<()
             figure(&|progress| count(progress.rows)),
             figure(&|progress| bytes(progress.bytes)),
             figure(&|progress| progress.lag.map_or("-".to_owned(), count)),
+            usage.map_or("-".to_owned(), |usage| bytes(usage.memory_bytes)),
+            usage.map_or("-".to_owned(), |usage| format!("{:.1} s", usage.cpu_seconds)),
             restarts.to_string(),
         ]
     });
-    output.table(&["TASK", "STATE", "RECORDS", "BYTES", "LAG", "RESTARTS"], rows.collect())?;
+    output.table(&["TASK", "STATE", "RECORDS", "BYTES", "LAG", "MEMORY", "CPU", "RESTARTS"], rows.collect())?;
     for task in &status.tasks {
         if let Some(trace) = &task.trace {
             output.line(&format!("\ntask {}: {trace}", task.id))?;
         } else if let Some(failure) = &task.last_failure {
             output.line(&format!("\ntask {} last failed with {}: {}", task.id, failure.class, failure.message))?;
+        }
+        if let Some(denials) = task.usage.as_ref().map(|usage| &usage.denials).filter(|denials| !denials.is_empty()) {
+            let denied: Vec<_> = denials.iter().map(|(code, times)| format!("{code} ({})", count(*times))).collect();
+            output.line(&format!("\ntask {} was denied: {}; see `wharf audit`", task.id, denied.join(", ")))?;
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod args;
+mod audit;
 mod client;
 mod connector;
 mod files;
@@ -26,6 +27,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Run(run) => return run::run(&run, global.color()),
         Command::Connector(command) => connector::run(command, &client, &mut output)?,
         Command::Plugin(command) => plugin::run(command, &client, &mut output)?,
+        Command::Audit(args) => audit::run(&args, &client, &mut output)?,
         Command::Topic(command) => topic::run(command, &client, &mut output)?,
     }
     output.flush()?;

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use wharf_core::limits::TaskLimits;
 use wharf_core::policy::RestartPolicy;
 use wharf_drivers::log::{LogOptions, SyncPolicy};
 use wharf_runtime::WorkerOptions;
@@ -46,6 +47,8 @@ pub(crate) struct Settings {
     pub(crate) allowed_paths: Option<Vec<PathBuf>>,
     pub(crate) log: LogOptions,
     pub(crate) limits: Limits,
+    /// The most that a connector may set for itself.
+    pub(crate) ceiling: TaskLimits,
     /// But for the id and the cluster's, which are known only later.
     pub(crate) worker: WorkerOptions,
 }
@@ -91,6 +94,7 @@ impl Settings {
         let absolute = |paths: Vec<PathBuf>| {
             paths.into_iter().map(|path| std::path::absolute(beside_file(path))).collect::<Result<Vec<_>, _>>()
         };
+        let limits = limits(&raw.limits)?;
         Ok(Self {
             file: file.map(Path::to_owned),
             data_dir: pick(&args.data_dir, raw.data_dir, "wharf-data")?,
@@ -98,7 +102,8 @@ impl Settings {
             listen,
             allowed_paths: raw.allowed_paths.map(absolute).transpose().context("find out where `allowed-paths` are")?,
             log: log(&raw.log)?,
-            limits: limits(&raw.limits)?,
+            ceiling: ceiling(&raw.limits, &limits)?,
+            limits,
             worker: worker(raw.shutdown_timeout_ms, &raw.restart, &raw.tasks)?,
         })
     }
@@ -168,7 +173,31 @@ fn limits(raw: &raw::Limits) -> anyhow::Result<Limits> {
     if let Some(lines) = raw.log_lines_per_second {
         limits.log_lines_per_second = lines;
     }
+    limits.cpu_percent = raw.cpu_percent;
     Ok(limits)
+}
+
+/// The most that connectors may set as `limits.*`; what the sandbox gives to all of them is part of it.
+fn ceiling(raw: &raw::Limits, limits: &Limits) -> anyhow::Result<TaskLimits> {
+    let from_one = |key: &str, value: Option<u64>| value.map(|value| at_least(key, value, 1)).transpose();
+    let percent = match raw.cpu_percent {
+        Some(percent) if percent > 100 => {
+            bail!("`limits.cpu-percent` is {percent}: write at most 100, which is one core; an instance has no more")
+        }
+        Some(percent) => Some(at_least("limits.cpu-percent", percent, 1)?),
+        None => None,
+    };
+    Ok(TaskLimits {
+        memory_bytes: Some(limits.memory_bytes),
+        cpu_percent: percent,
+        call_deadline: Some(limits.call_deadline),
+        rows_per_second: from_one("limits.rows-per-second", raw.rows_per_second)?,
+        bytes_per_second: from_one("limits.bytes-per-second", raw.bytes_per_second)?,
+        log_lines_per_second: Some(limits.log_lines_per_second),
+        sockets: raw.sockets,
+        http_requests: raw.http_requests,
+        network_bytes_per_second: from_one("limits.network-bytes-per-second", raw.network_bytes_per_second)?,
+    })
 }
 
 fn worker(shutdown_ms: Option<u64>, restart: &raw::Restart, tasks: &raw::Tasks) -> anyhow::Result<WorkerOptions> {

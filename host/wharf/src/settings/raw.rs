@@ -59,18 +59,30 @@ pub(crate) enum Sync {
     None,
 }
 
-/// `[limits]`: what one instance of a plugin may use.
+/// `[limits]`: what one instance of a plugin may use. Connectors may set less.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct Limits {
     /// Its memory, in MiB.
     pub(crate) memory_mb: Option<usize>,
+    /// Its CPU time, in percent of one core.
+    pub(crate) cpu_percent: Option<u32>,
     /// How long one call may take.
     pub(crate) call_deadline_ms: Option<u64>,
     /// What one call may hand over, in MiB.
     pub(crate) output_mb: Option<usize>,
+    /// Rows that a task moves in a second.
+    pub(crate) rows_per_second: Option<u64>,
+    /// Bytes that a task moves in a second.
+    pub(crate) bytes_per_second: Option<u64>,
     /// Log lines beyond this are counted instead of written.
     pub(crate) log_lines_per_second: Option<u32>,
+    /// Sockets open at a time.
+    pub(crate) sockets: Option<usize>,
+    /// HTTP requests under way at a time.
+    pub(crate) http_requests: Option<usize>,
+    /// Bytes sent and received in a second.
+    pub(crate) network_bytes_per_second: Option<u64>,
 }
 
 /// `[restart]`: when a failed task is started again without being asked.

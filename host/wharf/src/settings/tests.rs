@@ -19,6 +19,10 @@ fn without_a_word_the_defaults_hold() {
     assert_eq!(settings.allowed_paths, None);
     assert_eq!(settings.log, LogOptions::default());
     assert_eq!(settings.worker, WorkerOptions::default());
+    // What the sandbox gives to everybody is what may be asked for.
+    let (limits, ceiling) = (settings.limits, settings.ceiling);
+    assert_eq!(ceiling.memory_bytes, Some(limits.memory_bytes));
+    assert_eq!((ceiling.call_deadline, ceiling.rows_per_second), (Some(limits.call_deadline), None));
 }
 
 #[test]
@@ -41,6 +45,12 @@ fn every_key_of_the_file_arrives() {
         call-deadline-ms = 100
         output-mb = 2
         log-lines-per-second = 9
+        cpu-percent = 60
+        rows-per-second = 61
+        bytes-per-second = 62
+        sockets = 63
+        http-requests = 64
+        network-bytes-per-second = 65
         [restart]
         enabled = false
         backoff-initial-ms = 10
@@ -66,7 +76,19 @@ fn every_key_of_the_file_arrives() {
     assert_eq!((log.retention_bytes, log.retention_age), (Some(5), Some(ms(6))));
     let limits = &settings.limits;
     assert_eq!((limits.memory_bytes, limits.call_deadline, limits.max_output_bytes), (64 << 20, ms(100), 2 << 20));
-    assert_eq!(limits.log_lines_per_second, 9);
+    assert_eq!((limits.log_lines_per_second, limits.cpu_percent), (9, Some(60)));
+    let ceiling = TaskLimits {
+        memory_bytes: Some(64 << 20),
+        cpu_percent: Some(60),
+        call_deadline: Some(ms(100)),
+        rows_per_second: Some(61),
+        bytes_per_second: Some(62),
+        log_lines_per_second: Some(9),
+        sockets: Some(63),
+        http_requests: Some(64),
+        network_bytes_per_second: Some(65),
+    };
+    assert_eq!(settings.ceiling, ceiling);
     let worker = &settings.worker;
     assert_eq!((worker.shutdown_timeout, worker.flush_interval, worker.max_in_flight), (ms(7), ms(50), 2));
     assert_eq!((worker.poll.max_rows, worker.poll.max_bytes), (100, 2048));
@@ -125,6 +147,8 @@ fn what_makes_no_sense_is_refused_by_name() {
     assert!(refusal("[log]\nsegment-bytes = 1").contains("`log.segment-bytes` is 1: write at least 1048576"));
     assert!(refusal("[tasks]\nmax-in-flight = 0").contains("`tasks.max-in-flight` is 0: write at least 1"));
     assert!(refusal("[restart]\nbackoff-initial-ms = 5\nbackoff-max-ms = 1").contains("write a shorter one"));
+    assert!(refusal("[limits]\ncpu-percent = 101").contains("`limits.cpu-percent` is 101: write at most 100"));
+    assert!(refusal("[limits]\nrows-per-second = 0").contains("`limits.rows-per-second` is 0: write at least 1"));
     assert!(refusal("[log]\nsync-interval-ms = 5").contains("`log.sync-interval-ms` has no effect"));
     assert!(refusal("[log]\nsync = \"none\"\nsync-window-ms = 5").contains("`log.sync-window-ms` has no effect"));
     assert!(refusal("[log]\nsync = \"always\"").contains("unknown variant `always`"));

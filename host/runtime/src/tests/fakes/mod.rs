@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::sleep;
-use wharf_core::audit::NoAudit;
+use wharf_core::audit::{AuditEvent, Auditor};
 use wharf_core::config::Config;
+use wharf_core::limits::TaskLimits;
 use wharf_core::plugin::{Catalog, LoadError, Plugin};
 use wharf_core::policy::{Backoff, RestartPolicy};
 use wharf_core::state::{State, TargetState};
@@ -50,6 +51,13 @@ impl Journal {
         for entry in entries {
             assert!(rest.any(|it| it == entry), "`{entry}` is missing or out of order in {all:#?}");
         }
+    }
+}
+
+impl Auditor for Journal {
+    fn record(&self, event: AuditEvent) {
+        let task = event.task.map_or_else(|| "-".to_owned(), |task| task.to_string());
+        self.note(format!("audit {} {}/{task} {}: {}", event.code, event.connector, event.plugin, event.detail));
     }
 }
 
@@ -103,6 +111,15 @@ impl World {
 
     /// `prepare` changes the queue before the worker sees it.
     pub(super) async fn with(prepare: impl FnOnce(&mut FakeDriver)) -> Self {
+        Self::build(prepare, options()).await
+    }
+
+    /// The operator allows no more than this.
+    pub(super) async fn below(ceiling: TaskLimits) -> Self {
+        Self::build(|_| {}, WorkerOptions { ceiling, ..options() }).await
+    }
+
+    async fn build(prepare: impl FnOnce(&mut FakeDriver), options: WorkerOptions) -> Self {
         let journal = Journal::default();
         let mut driver = FakeDriver::new(journal.clone());
         prepare(&mut driver);
@@ -110,8 +127,8 @@ impl World {
         let source = Arc::new(FakePlugin::source("source", journal.clone()));
         let sink = Arc::new(FakePlugin::sink("sink", journal.clone()));
         let catalog = Arc::new(FakeCatalog(Mutex::new(vec![source.clone(), sink.clone()])));
-        let options = options();
-        let parts = Parts { catalog: catalog.clone(), driver: driver.clone(), store: store.clone(), audit: Arc::new(NoAudit) };
+        let audit = Arc::new(journal.clone());
+        let parts = Parts { catalog: catalog.clone(), driver: driver.clone(), store: store.clone(), audit };
         let worker = Worker::start(parts, options.clone()).await.unwrap();
         Self { journal, driver, store, catalog, source, sink, options, worker }
     }
@@ -119,7 +136,8 @@ impl World {
     /// Another worker over what this one left.
     pub(super) async fn restarted(&self) -> Worker {
         let (catalog, driver, store) = (self.catalog.clone(), self.driver.clone(), self.store.clone());
-        Worker::start(Parts { catalog, driver, store, audit: Arc::new(NoAudit) }, self.options.clone()).await.unwrap()
+        let audit = Arc::new(self.journal.clone());
+        Worker::start(Parts { catalog, driver, store, audit }, self.options.clone()).await.unwrap()
     }
 
     pub(super) async fn create(&self, name: &str, config: Config) {

@@ -1,7 +1,7 @@
 //! Plugins that do as they are told. A source counts: its rows are 0, 1, 2, …, and it goes on where its offset says.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ use super::Journal;
 #[derive(Debug, Clone)]
 pub(in crate::tests) enum Poll {
     Rows(u32),
+    /// As many as are asked for.
+    Full,
     Empty(Next),
     Retry(Duration),
     Die,
@@ -65,6 +67,8 @@ pub(in crate::tests) struct Script {
     pub(in crate::tests) setup: Mutex<Option<TaskSetup>>,
     /// Starting fails for good.
     pub(in crate::tests) refuses: Mutex<bool>,
+    /// Instances for `validate`, `tasks` and `destroyed` die.
+    pub(in crate::tests) dies_aside: AtomicBool,
     pub(in crate::tests) starts: AtomicU32,
     /// Values that were put, in order.
     pub(in crate::tests) written: Mutex<Vec<String>>,
@@ -119,6 +123,10 @@ impl FakePlugin {
         self.script.starts.load(Relaxed)
     }
 
+    fn aside(&self) -> Result<(), InstanceError> {
+        if self.script.dies_aside.load(Relaxed) { Err(died()) } else { Ok(()) }
+    }
+
     fn begin(&self, setup: &TaskSetup) -> Result<Live, InstanceError> {
         if *self.script.refuses.lock().unwrap() {
             return Err(Failure::InvalidConfig(Vec::new()).into());
@@ -142,6 +150,7 @@ impl Plugin for FakePlugin {
     }
 
     async fn validate(&self, _: &Config) -> Result<Vec<Checked>, InstanceError> {
+        self.aside()?;
         let problem = self.script.own_problem.lock().unwrap().clone();
         Ok(problem
             .map(|it| Checked { key: it.key, errors: vec![it.message], ..Checked::default() })
@@ -150,6 +159,7 @@ impl Plugin for FakePlugin {
     }
 
     async fn tasks(&self, config: &Config, _: u32) -> Result<Vec<Config>, InstanceError> {
+        self.aside()?;
         Ok(self.script.split.lock().unwrap().clone().unwrap_or_else(|| vec![config.clone()]))
     }
 
@@ -171,6 +181,7 @@ impl Plugin for FakePlugin {
     }
 
     async fn destroyed(&self, setup: TaskSetup) -> Result<(), InstanceError> {
+        self.aside()?;
         self.journal.note(format!("destroyed {}", setup.context.connector));
         Ok(())
     }
@@ -231,6 +242,7 @@ impl SourceTask for FakeSource {
         self.live.note("poll");
         match step {
             Some(Poll::Rows(count)) => Ok(Polled { batch: self.rows(count), next: Next::More }),
+            Some(Poll::Full) => Ok(Polled { batch: self.rows(limits.max_rows), next: Next::More }),
             Some(Poll::Empty(next)) => Ok(Polled { batch: Batch::default(), next }),
             Some(Poll::Retry(after)) => Err(retry(Some(after), None)),
             Some(Poll::Die) => Err(died()),
