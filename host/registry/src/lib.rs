@@ -40,6 +40,7 @@
 
 mod examine;
 mod naming;
+mod refused;
 mod registry;
 mod scan;
 mod snapshot;

@@ -8,25 +8,29 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::Mutex;
+use wharf_core::audit::{Auditor, NoAudit};
 use wharf_core::plugin::{Catalog, LoadError, Loader, Plugin};
 
 use crate::examine::{Examiner, Known};
+use crate::refused;
 use crate::scan::{self, Found};
 use crate::snapshot::Snapshot;
 
 /// How a [`Registry`] loads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct RegistryOptions {
     /// A larger file is not read but reported as `TOO_LARGE`. 64 MiB unless told otherwise.
     pub max_file_bytes: u64,
     /// So many files are read and compiled at a time, at least 1. 2 unless told otherwise: compiling uses all cores by
     /// itself, and each file that is being loaded is in memory.
     pub concurrency: usize,
+    /// Who is told what was refused. Nobody unless told otherwise.
+    pub audit: Arc<dyn Auditor>,
 }
 
 impl Default for RegistryOptions {
     fn default() -> Self {
-        Self { max_file_bytes: 64 << 20, concurrency: 2 }
+        Self { max_file_bytes: 64 << 20, concurrency: 2, audit: Arc::new(NoAudit) }
     }
 }
 
@@ -104,6 +108,7 @@ impl Registry {
             std::mem::replace(&mut *current, Arc::clone(&next))
         };
         next.log_changes(&before);
+        refused::tell(&*self.options.audit, before.broken(), next.broken());
     }
 
     /// The `.wasm` files there are; `None` when that cannot be told and what is known should stand.

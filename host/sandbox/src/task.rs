@@ -67,7 +67,7 @@ impl Blueprint {
             }
         })?;
         let context = &setup.context;
-        let log = GuestLog::new(&self.limits, &context.connector, context.task, &plugin);
+        let log = GuestLog::new(&self.limits, &context.connector, context.task, &plugin).of(setup);
         let metrics =
             Arc::new(InstanceMetrics::new(&context.connector, context.task, &plugin, self.limits.metric_series));
         shared.metrics.add(&metrics);

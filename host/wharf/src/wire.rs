@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use wharf_api::ApiOptions;
 use wharf_core::plugin::{Catalog as _, Loader, Plugin};
 use wharf_drivers::log::LogDriver;
-use wharf_registry::{Registry, Watch};
+use wharf_registry::{Registry, RegistryOptions, Watch};
 use wharf_runtime::{Health, Parts, Worker, WorkerOptions};
 use wharf_sandbox::{PathPolicy, Sandbox, SandboxOptions};
 use wharf_store::{Bucket, Change, Condition, SledStore, Store, StoreError};
@@ -90,7 +90,7 @@ async fn start(
     let (driver, store, (sandbox, registry)) = tokio::try_join!(
         log(settings),
         async { SledStore::open(data.join("store")).await.context("open the store") },
-        plugins(settings),
+        plugins(settings, audit),
     )?;
     let cluster_id = cluster_id(store.as_ref()).await.context("read the cluster's id")?;
     let (id, ceiling) = (address.to_string(), settings.ceiling.clone());
@@ -107,7 +107,7 @@ async fn log(settings: &Settings) -> anyhow::Result<Arc<LogDriver>> {
     opened.context("open the log")?.context("open the log")
 }
 
-async fn plugins(settings: &Settings) -> anyhow::Result<(Arc<Sandbox>, Arc<Registry>)> {
+async fn plugins(settings: &Settings, audit: &Arc<AuditLog>) -> anyhow::Result<(Arc<Sandbox>, Arc<Registry>)> {
     let options = SandboxOptions {
         cache_dir: Some(settings.data_dir.join("cache")),
         limits: settings.limits.clone(),
@@ -118,7 +118,8 @@ async fn plugins(settings: &Settings) -> anyhow::Result<(Arc<Sandbox>, Arc<Regis
         ..SandboxOptions::default()
     };
     let sandbox = sandbox(options).await?;
-    let registry = Registry::open(settings.plugins_dir.clone(), sandbox.clone())?;
+    let options = RegistryOptions { audit: audit.clone(), ..RegistryOptions::default() };
+    let registry = Registry::open_with(settings.plugins_dir.clone(), sandbox.clone(), options)?;
     registry.refresh().await;
     Ok((sandbox, registry))
 }
