@@ -12,12 +12,22 @@ pub(crate) mod base {
             package wharf:host;
             world base {
                 import openmessaging:connect/host@0.1.0;
+                import openmessaging:connect/net@0.1.0;
                 export openmessaging:connect/connector@0.1.0;
                 export openmessaging:connect/lifecycle@0.1.0;
             }
         ",
         world: "wharf:host/base",
-        imports: { "openmessaging:connect/host.offsets": async },
+        imports: {
+            "openmessaging:connect/host.offsets": async,
+            "openmessaging:connect/net.connect": async | trappable,
+            "openmessaging:connect/net.[method]connection.read": async | trappable,
+            "openmessaging:connect/net.[method]connection.write": async | trappable,
+            "openmessaging:connect/net.[method]connection.start-tls": async | trappable,
+            "openmessaging:connect/net.[method]connection.finish": async | trappable,
+            "openmessaging:connect/net.[drop]connection": async | trappable,
+        },
+        with: { "openmessaging:connect/net.connection": wharf_egress::Connection },
         exports: { default: async },
     });
 }

@@ -7,22 +7,44 @@
 //! | `wasi:io`, `wasi:cli`, `wasi:clocks`, `wasi:random` | always: no arguments, no environment, stdout and stderr go to the log |
 //! | `wasi:filesystem` | always, but with nothing in it beyond the paths of the configuration |
 //! | `openmessaging:connect/host` and `types`, track 0.1 | always |
-//! | anything else | never: `wasi:sockets` and `wasi:http` among it, for now |
+//! | `wasi:sockets`, `wasi:http/types` and `outgoing-handler`, `openmessaging:connect/net` | where the descriptor has a key of type `endpoint` or `endpoint-list`; they reach what those keys name |
+//! | anything else | never: `wasi:http/incoming-handler` among it, since the host owns all listeners |
 
 use wharf_core::plugin::{Kind, LoadError};
 
 const WASI: [&str; 5] = ["wasi:io/", "wasi:cli/", "wasi:clocks/", "wasi:random/", "wasi:filesystem/"];
 const CONTRACT: &str = "openmessaging:connect/";
 const TRACK: &str = "@0.1.";
+const SOCKETS: &str = "wasi:sockets/";
+const HTTP: [&str; 2] = ["wasi:http/types@", "wasi:http/outgoing-handler@"];
+const NET: &str = "openmessaging:connect/net@0.1.";
 
 fn error(code: &'static str, message: String) -> LoadError {
     LoadError { code, message }
 }
 
+fn is_network(import: &str) -> bool {
+    import.starts_with(SOCKETS) || import.starts_with(NET) || HTTP.iter().any(|prefix| import.starts_with(prefix))
+}
+
+/// Refuses the first import that connects, for a plugin whose descriptor has no key that would say where to.
+pub(crate) fn check_network<'a>(imports: impl IntoIterator<Item = &'a str>) -> Result<(), LoadError> {
+    match imports.into_iter().find(|import| is_network(import)) {
+        None => Ok(()),
+        Some(import) => Err(error(
+            "CAPABILITY_DENIED",
+            format!(
+                "the plugin imports {import}, but its descriptor has no key that says where it connects to: declare a key of \
+                 type endpoint or endpoint-list, or leave out what connects (std::net, an HTTP client)"
+            ),
+        )),
+    }
+}
+
 /// Refuses the first import that no plugin may have.
 pub(crate) fn check<'a>(imports: impl IntoIterator<Item = &'a str>) -> Result<(), LoadError> {
     for import in imports {
-        if WASI.iter().any(|prefix| import.starts_with(prefix)) {
+        if WASI.iter().any(|prefix| import.starts_with(prefix)) || is_network(import) {
             continue;
         }
         if let Some(name) = import.strip_prefix(CONTRACT) {
@@ -39,10 +61,11 @@ pub(crate) fn check<'a>(imports: impl IntoIterator<Item = &'a str>) -> Result<()
                 ),
             ));
         }
-        let hint = if import.starts_with("wasi:sockets/") || import.starts_with("wasi:http/") {
-            "this version of Wharf gives plugins no network; leave out what connects (std::net, an HTTP client)"
+        let hint = if import.starts_with("wasi:http/") {
+            "of wasi:http a plugin may import types and outgoing-handler; requests come in through the world webhook-plugin"
         } else {
-            "a plugin may import wasi:io, wasi:cli, wasi:clocks, wasi:random, wasi:filesystem and openmessaging:connect/host"
+            "a plugin may import wasi:io, wasi:cli, wasi:clocks, wasi:random, wasi:filesystem, wasi:sockets, wasi:http and \
+             openmessaging:connect/host and net"
         };
         return Err(error("CAPABILITY_DENIED", format!("the plugin imports {import}, which is not granted: {hint}")));
     }
@@ -111,11 +134,36 @@ mod tests {
 
     #[test]
     fn an_import_that_is_not_granted_is_named() {
-        for import in ["wasi:sockets/tcp@0.2.6", "wasi:http/outgoing-handler@0.2.0", "evil:host/run", "wasi:iota/x"] {
+        for import in [
+            "wasi:http/incoming-handler@0.2.0",
+            "wasi:http/proxy@0.2.0",
+            "wasi:keyvalue/store@0.2.0",
+            "wasi:tls/client@0.2.0",
+            "evil:host/run",
+            "wasi:iota/x",
+        ] {
             let refused = check(["wasi:io/poll@0.2.6", import]).unwrap_err();
             assert_eq!(refused.code, "CAPABILITY_DENIED");
             assert!(refused.message.contains(import), "{}", refused.message);
         }
+    }
+
+    #[test]
+    fn what_connects_is_granted_to_a_plugin_that_says_where_to() {
+        for import in [
+            "wasi:sockets/tcp@0.2.6",
+            "wasi:sockets/ip-name-lookup@0.2.3",
+            "wasi:http/types@0.2.4",
+            "wasi:http/outgoing-handler@0.2.4",
+            "openmessaging:connect/net@0.1.0",
+        ] {
+            assert_eq!(check([import]), Ok(()), "{import}");
+            let refused = check_network(["wasi:io/poll@0.2.6", import]).unwrap_err();
+            assert_eq!(refused.code, "CAPABILITY_DENIED");
+            assert!(refused.message.contains(import) && refused.message.contains("endpoint-list"), "{}", refused.message);
+        }
+        assert_eq!(check_network(["wasi:io/poll@0.2.6"]), Ok(()));
+        assert_eq!(check(["openmessaging:connect/net@0.2.0"]).unwrap_err().code, "UNSUPPORTED_WORLD");
     }
 
     #[test]

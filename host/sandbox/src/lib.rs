@@ -28,7 +28,8 @@
 //! | memory, tables | a limiter that also remembers what it refused |
 //! | huge answers | a bound on the bytes of one call |
 //! | files | only the paths that the configuration names; see [`PathPolicy`] |
-//! | network, environment, arguments | nothing is linked, or it is empty |
+//! | network | a gate: only the hosts and ports that the configuration names, under the operator's [`EgressPolicy`] |
+//! | environment, arguments | they are empty |
 //! | floods of log lines | a rate limit, with the number of lines dropped |
 //!
 //! [`Limits`] lists the figures; a task may have lower ones of its own. What a task uses, its
@@ -54,6 +55,7 @@ mod limits;
 mod load;
 mod log;
 mod metrics;
+mod network;
 mod pace;
 mod paths;
 mod plugin;
@@ -77,6 +79,7 @@ use wharf_core::plugin::{LoadError, Loader, Plugin};
 pub use error::SandboxError;
 pub use limits::Limits;
 pub use metrics::{BUCKETS, InstanceMetrics, Series, Value};
+pub use network::EgressPolicy;
 pub use paths::PathPolicy;
 
 use load::Workshop;
@@ -94,6 +97,8 @@ pub struct SandboxOptions {
     pub limits: Limits,
     /// Which paths configurations may name.
     pub paths: PathPolicy,
+    /// What they may reach over the network, of what their configurations name.
+    pub egress: EgressPolicy,
     /// Threads that guests compute on. Default `None`: as many as there are cores, at least two.
     pub guest_threads: Option<usize>,
 }
@@ -118,8 +123,8 @@ impl Sandbox {
     /// # Errors
     /// When the engine does not work on this machine, or the cache directory cannot be used.
     pub fn new(options: SandboxOptions) -> Result<Arc<Self>, SandboxError> {
-        let SandboxOptions { cache_dir, limits, paths, guest_threads } = options;
-        let workshop = Arc::new(Workshop::new(cache_dir, limits.clone(), paths.clone())?);
+        let SandboxOptions { cache_dir, limits, paths, egress, guest_threads } = options;
+        let workshop = Arc::new(Workshop::new(cache_dir, limits.clone(), paths.clone(), egress)?);
         let runtime = GuestRuntime::start(guest_threads)?;
         let shared = Arc::new(Shared { limits, paths, runtime, metrics: MetricsRegistry::default() });
         Ok(Arc::new(Self { workshop, shared }))

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
-use wharf_core::plugin::{Kind, LoadError};
+use wharf_core::plugin::{Kind, LoadError, PluginFacts};
 use wharf_core::{Descriptor, PluginId};
 
 use crate::bindings::base::BaseIndices;
@@ -19,6 +19,7 @@ use crate::convert;
 use crate::error::SandboxError;
 use crate::instance::{Part, Ready, watched};
 use crate::limits::Limits;
+use crate::network::{EgressPolicy, has_endpoints};
 use crate::paths::PathPolicy;
 use crate::state::{self, State};
 use crate::task::{self, Blueprint};
@@ -36,6 +37,7 @@ pub(crate) struct Workshop {
     compiling: Semaphore,
     limits: Limits,
     paths: PathPolicy,
+    egress: EgressPolicy,
 }
 
 fn error(code: &'static str, message: impl Into<String>) -> LoadError {
@@ -47,21 +49,32 @@ fn broken(what: &str, error: &wasmtime::Error) -> LoadError {
 }
 
 impl Workshop {
-    pub(crate) fn new(cache_dir: Option<PathBuf>, limits: Limits, paths: PathPolicy) -> Result<Self, SandboxError> {
+    pub(crate) fn new(
+        cache_dir: Option<PathBuf>,
+        limits: Limits,
+        paths: PathPolicy,
+        egress: EgressPolicy,
+    ) -> Result<Self, SandboxError> {
         let engine = engine::start()?;
         let linker = state::linker(&engine).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let cache = cache_dir.map(|dir| Cache::open(&dir, limits.cache_bytes)).transpose()?;
         let compiling = Semaphore::new(limits.compilations.max(1));
-        Ok(Self { engine, linker, cache, compiling, limits, paths })
+        Ok(Self { engine, linker, cache, compiling, limits, paths, egress })
     }
 
     /// To be run on the guests' threads.
     pub(crate) async fn load(self: Arc<Self>, wasm: Bytes) -> Result<Blueprint, LoadError> {
         self.check_header(&wasm)?;
+        let size = wasm.len() as u64;
         let (digest, component) = self.compile(wasm).await?;
         let kind = self.check_type(&component)?;
         let ready = self.link(&component, kind)?;
         let descriptor = self.describe(&ready, kind).await?;
+        let mut imports = self.imports(&component);
+        if !has_endpoints(&descriptor) {
+            imports::check_network(imports.iter().map(String::as_str))?;
+        }
+        imports.sort_unstable();
         let id = PluginId { name: descriptor.name.clone(), version: descriptor.version.clone(), sha256: digest };
         Ok(Blueprint {
             ready,
@@ -69,6 +82,8 @@ impl Workshop {
             descriptor: Arc::new(descriptor),
             limits: self.limits.clone(),
             paths: self.paths.clone(),
+            egress: self.egress.clone(),
+            facts: Arc::new(PluginFacts { size, imports }),
         })
     }
 
@@ -129,6 +144,11 @@ impl Workshop {
         let ty = component.component_type();
         imports::check(ty.imports(&self.engine).map(|(name, _)| name))?;
         imports::kind(ty.exports(&self.engine).map(|(name, _)| name))
+    }
+
+    /// The interfaces that it imports.
+    fn imports(&self, component: &Component) -> Vec<String> {
+        component.component_type().imports(&self.engine).map(|(name, _)| name.to_owned()).collect()
     }
 
     fn link(&self, component: &Component, kind: Kind) -> Result<Ready, LoadError> {

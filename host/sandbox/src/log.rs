@@ -80,8 +80,9 @@ impl GuestLog {
     }
 
     /// With the task that it is the log of.
-    pub(crate) fn of(self, setup: &TaskSetup) -> Self {
-        Self { setup: Some(setup.clone()), ..self }
+    pub(crate) fn of(mut self, setup: &TaskSetup) -> Self {
+        self.setup = Some(setup.clone());
+        self
     }
 
     /// The plugin, `name@version`.

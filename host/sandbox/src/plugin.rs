@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use wharf_core::audit::Denial;
-use wharf_core::plugin::{Checked, Plugin, SinkTask, SourceTask, TaskSetup};
+use wharf_core::plugin::{Checked, Plugin, PluginFacts, SinkTask, SourceTask, TaskSetup};
 use wharf_core::{Config, Death, DeathKind, Descriptor, InstanceError, PluginId, Problem};
 
 use crate::instance::{Part, watched};
 use crate::task::{Blueprint, Shared};
-use crate::{capability, classify, convert, denials, sink, source};
+use crate::{capability, classify, convert, denials, network, sink, source};
 
 /// A component that describes itself as a source or a sink.
 pub(crate) struct WasmPlugin {
@@ -56,6 +56,10 @@ impl Plugin for WasmPlugin {
         &self.blueprint.descriptor
     }
 
+    fn facts(&self) -> PluginFacts {
+        PluginFacts::clone(&self.blueprint.facts)
+    }
+
     async fn validate(&self, config: &Config) -> Result<Vec<Checked>, InstanceError> {
         let (blueprint, config) = (self.blueprint.clone(), convert::config_in(config));
         self.run(async move {
@@ -86,7 +90,10 @@ impl Plugin for WasmPlugin {
     }
 
     fn check_capabilities(&self, config: &Config) -> Vec<Problem> {
-        capability::check(&self.blueprint.descriptor, config, &self.blueprint.paths)
+        let Blueprint { descriptor, paths, egress, .. } = &self.blueprint;
+        let mut problems = capability::check(descriptor, config, paths);
+        problems.extend(network::check(descriptor, config, egress, paths));
+        problems
     }
 
     fn denials(&self, config: &Config) -> Vec<Denial> {

@@ -5,8 +5,11 @@ use std::time::Instant;
 
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{Engine, Store, UpdateDeadline};
+use wasmtime_wasi::sockets::WasiSocketsCtxView;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 use wharf_core::plugin::TaskSetup;
+use wharf_egress::Gate;
 
 use crate::bindings::base::Base;
 use crate::capability::Grant;
@@ -16,11 +19,14 @@ use crate::limiter::Limiter;
 use crate::limits::Limits;
 use crate::log::GuestLog;
 use crate::metrics::InstanceMetrics;
+use crate::network::{self, Network};
 use crate::pace::Pace;
 use crate::stdio::Lines;
 
 /// The host's side of one instance.
 pub(crate) struct State {
+    /// First, so that it is dropped before the table.
+    pub(crate) network: Network,
     wasi: WasiCtx,
     table: ResourceTable,
     granted: Granted,
@@ -42,6 +48,12 @@ impl WasiView for State {
     }
 }
 
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.network.hooks, table: &mut self.table, ctx: &mut self.network.http }
+    }
+}
+
 impl State {
     pub(crate) fn new(
         limits: &Limits,
@@ -49,14 +61,18 @@ impl State {
         metrics: Arc<InstanceMetrics>,
         setup: Option<TaskSetup>,
         grants: Vec<Grant>,
+        gate: Gate,
     ) -> Self {
-        // A new context holds nothing: no arguments, no environment, no directory, no network.
+        // A new context holds nothing: no arguments, no environment, no directory. Of the network it has what the gate lets
+        // through.
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(Lines::stdout(&log)).stderr(Lines::stderr(&log)).max_random_size(limits.random_bytes);
+        Network::allow(&gate, &mut wasi);
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.resources);
         let meter = setup.as_ref().map(|setup| setup.meter.clone());
         Self {
+            network: Network::new(gate),
             wasi: wasi.build(),
             table,
             granted: Granted::new(grants),
@@ -76,6 +92,16 @@ impl State {
         let inner =
             wasmtime_wasi::filesystem::WasiFilesystemCtxView { ctx: self.wasi.filesystem(), table: &mut self.table };
         View { inner, granted, denials: Denials::new(self.setup.as_ref(), self.log.plugin()) }
+    }
+
+    pub(crate) fn network_view(&mut self) -> network::View<'_> {
+        let inner = WasiSocketsCtxView { ctx: self.wasi.sockets(), table: &mut self.table };
+        network::View { inner, network: &mut self.network }
+    }
+
+    /// The network's state, beside the table that its resources are in.
+    pub(crate) fn network_and_table(&mut self) -> (&mut Network, &mut ResourceTable) {
+        (&mut self.network, &mut self.table)
     }
 
     /// A store with all limits in force.
@@ -108,7 +134,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     use wasmtime_wasi::random::WasiRandom;
 
     let mut linker = Linker::new(engine);
-    // Streams and polling, clocks, randomness and standard streams; nothing of sockets or HTTP.
+    // Streams and polling, clocks, randomness and standard streams.
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(&mut linker)?;
     random::insecure::add_to_linker::<State, WasiRandom>(&mut linker, |state| state.wasi.random())?;
     random::insecure_seed::add_to_linker::<State, WasiRandom>(&mut linker, |state| state.wasi.random())?;
@@ -121,6 +147,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     cli::terminal_stderr::add_to_linker::<State, WasiCli>(&mut linker, State::cli)?;
     filesystem::types::add_to_linker::<State, GrantedFilesystem>(&mut linker, State::filesystem_view)?;
     filesystem::preopens::add_to_linker::<State, GrantedFilesystem>(&mut linker, State::filesystem_view)?;
+    network::add_to_linker(&mut linker)?;
     Base::add_to_linker::<State, wasmtime::component::HasSelf<State>>(&mut linker, |state| state)?;
     Ok(linker)
 }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use wharf_core::limits::TaskLimits;
+use wharf_core::plugin::PluginFacts;
 use wharf_core::plugin::TaskSetup;
 use wharf_core::{Config, Death, DeathKind, Descriptor, Failure, InstanceError, PluginId};
+use wharf_egress::Gate;
 
 use crate::bindings::base::Base;
 use crate::capability::{self, Grant};
@@ -16,6 +18,7 @@ use crate::instance::{Live, Ready, watched};
 use crate::limits::Limits;
 use crate::log::GuestLog;
 use crate::metrics::{InstanceMetrics, MetricsRegistry};
+use crate::network::{self, EgressPolicy};
 use crate::paths::PathPolicy;
 use crate::runtime::GuestRuntime;
 use crate::state::State;
@@ -37,6 +40,8 @@ pub(crate) struct Blueprint {
     pub(crate) descriptor: Arc<Descriptor>,
     pub(crate) limits: Limits,
     pub(crate) paths: PathPolicy,
+    pub(crate) egress: EgressPolicy,
+    pub(crate) facts: Arc<PluginFacts>,
 }
 
 impl Blueprint {
@@ -66,12 +71,13 @@ impl Blueprint {
                 Denials::new(Some(setup), &plugin).tell(denials::PATH, || denied);
             }
         })?;
+        let gate = network::gate(&self.descriptor, setup, &plugin, &self.egress, &self.paths).await?;
         let context = &setup.context;
         let log = GuestLog::new(&self.limits, &context.connector, context.task, &plugin).of(setup);
         let metrics =
             Arc::new(InstanceMetrics::new(&context.connector, context.task, &plugin, self.limits.metric_series));
         shared.metrics.add(&metrics);
-        let state = State::new(&self.limits, Arc::new(log), metrics, Some(setup.clone()), grants);
+        let state = State::new(&self.limits, Arc::new(log), metrics, Some(setup.clone()), grants, gate);
         let allowed = self.limits.start_deadline.saturating_sub(began.elapsed());
         let (live, left) = Live::start(&self.ready, state, &self.limits, allowed).await?;
         let base = live.base();
@@ -99,7 +105,7 @@ impl Blueprint {
 pub(crate) async fn bare(ready: &Ready, limits: &Limits, name: &str) -> Result<(Live, Arc<Base>), Death> {
     let log = GuestLog::new(limits, "", 0, name);
     let metrics = InstanceMetrics::new("", 0, name, 0);
-    let state = State::new(limits, Arc::new(log), Arc::new(metrics), None, Vec::new());
+    let state = State::new(limits, Arc::new(log), Arc::new(metrics), None, Vec::new(), Gate::shut());
     let (live, _) = Live::start(ready, state, limits, limits.describe_deadline).await?;
     let base = live.base();
     Ok((live, base))

@@ -115,6 +115,7 @@ async fn plugins(settings: &Settings, audit: &Arc<AuditLog>) -> anyhow::Result<(
             allowed: settings.allowed_paths.clone(),
             denied: vec![settings.data_dir.clone(), settings.plugins_dir.clone()],
         },
+        egress: settings.egress.clone(),
         ..SandboxOptions::default()
     };
     let sandbox = sandbox(options).await?;

@@ -6,7 +6,7 @@
 use super::rules::{self, Rule};
 use crate::plugin::{ConfigKey, Importance, Kind, ValueType, Width};
 use Importance::{High, Low, Medium};
-use ValueType::{Boolean, Class, Int, List, Long, Short, String as Text};
+use ValueType::{Boolean, Class, FileRead, Int, List, Long, Short, String as Text};
 
 /// A key of the worker as the table below writes it.
 #[derive(Debug)]
@@ -45,9 +45,17 @@ const KEY: WorkerKey = WorkerKey {
     rule: rules::anything,
 };
 
+/// The worker's key for a file with more roots to trust, PEM.
+pub const TLS_CA_FILE: &str = "tls.ca.file";
+/// The worker's key for a file with the connector's own certificate, PEM.
+pub const TLS_CERTIFICATE_FILE: &str = "tls.client.certificate.file";
+/// The worker's key for a file with that certificate's key, PEM.
+pub const TLS_KEY_FILE: &str = "tls.client.key.file";
+
 const ERRORS: &str = "Error Handling";
 const RESTART: &str = "Restart";
 const LIMITS: &str = "Limits";
+const TLS: &str = "TLS";
 const BYTES: &str = "org.apache.kafka.connect.converters.ByteArrayConverter";
 
 #[rustfmt::skip]
@@ -189,6 +197,18 @@ static KEYS: &[WorkerKey] = &[
         display_name: "Network Bytes per Second", rule: rules::from_one,
         documentation: "How many bytes each task may send and receive over the network in a second, over time. Not set: \
                         as many as the worker allows.", ..KEY },
+    WorkerKey { name: TLS_CA_FILE, value_type: FileRead, default: Some(""), importance: Medium, group: TLS, order: 1,
+        width: Width::Long, display_name: "Trusted Certificates",
+        documentation: "A PEM file with certificates to trust beside the system's and the operator's, for connectors \
+                        that connect to something.", ..KEY },
+    WorkerKey { name: TLS_CERTIFICATE_FILE, value_type: FileRead, default: Some(""), importance: Medium, group: TLS,
+        order: 2, width: Width::Long, display_name: "Client Certificate",
+        documentation: "A PEM file with the certificate that the connector shows to servers that ask for one, and \
+                        those above it.", ..KEY },
+    WorkerKey { name: TLS_KEY_FILE, value_type: FileRead, default: Some(""), importance: Medium, group: TLS, order: 3,
+        width: Width::Long, display_name: "Client Key",
+        documentation: "A PEM file with the private key of tls.client.certificate.file. The host reads it; the \
+                        plugin never sees it.", ..KEY },
 ];
 
 impl WorkerKey {

@@ -19,7 +19,7 @@ mod values;
 use std::collections::BTreeMap;
 
 pub use aliases::normalize;
-pub use keys::worker_keys;
+pub use keys::{TLS_CA_FILE, TLS_CERTIFICATE_FILE, TLS_KEY_FILE, worker_keys};
 pub use limits::check_limits;
 pub use names::{check_name, check_topic};
 pub use values::check_value;

@@ -47,7 +47,7 @@ pub(crate) fn sandbox(limits: Limits) -> Arc<Sandbox> {
 pub(crate) fn with_paths(limits: Limits, paths: PathPolicy) -> Arc<Sandbox> {
     // Compiled once for all tests.
     let cache_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sandbox-cache");
-    Sandbox::new(SandboxOptions { cache_dir: Some(cache_dir), limits, paths, guest_threads: None }).unwrap()
+    Sandbox::new(SandboxOptions { cache_dir: Some(cache_dir), limits, paths, ..SandboxOptions::default() }).unwrap()
 }
 
 pub(crate) async fn misbehaving(sandbox: &Sandbox) -> Arc<dyn Plugin> {

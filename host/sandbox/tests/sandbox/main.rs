@@ -11,3 +11,4 @@ mod files;
 mod guests;
 mod limits;
 mod loading;
+mod network;

@@ -3,7 +3,7 @@
 use anyhow::bail;
 use toml::{Table, Value};
 
-/// Every key of `wharf.toml`; those of a section behind a dot.
+/// Every key of `wharf.toml` but those that their section lists itself; those of a section behind a dot.
 const KNOWN: &[&str] = &[
     "data-dir",
     "plugins-dir",
@@ -52,18 +52,22 @@ pub(super) fn check(table: &Table) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn known() -> impl Iterator<Item = &'static str> {
+    KNOWN.iter().chain(super::egress::KEYS).copied()
+}
+
 fn is_section(key: &str) -> bool {
-    KNOWN.iter().any(|known| known.split_once('.').is_some_and(|(section, _)| section == key))
+    known().any(|known| known.split_once('.').is_some_and(|(section, _)| section == key))
 }
 
 fn check_key(key: &str) -> anyhow::Result<()> {
-    if KNOWN.contains(&key) {
+    if known().any(|known| known == key) {
         return Ok(());
     }
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().replace('_', "-");
     // The same key in another section, or written with underscores, is nearer than any other.
     let distance = |known: &str| if last(known) == last(key) { 0 } else { edits(known, key) };
-    match KNOWN.iter().copied().min_by_key(|known| distance(known)) {
+    match known().min_by_key(|known| distance(known)) {
         Some(nearest) if distance(nearest) <= key.len() / 2 => {
             bail!("there is no key `{key}`: did you mean `{nearest}`?")
         }

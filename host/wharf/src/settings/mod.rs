@@ -11,9 +11,11 @@
 //! | `allowed-paths` | | anything but Wharf's own directories, `/proc`, `/sys`, `/dev` |
 //! | `shutdown-timeout-ms` | | 5000 |
 //! | `[log]` `[limits]` `[restart]` `[tasks]` | | see [`raw`] |
+//! | `[egress]` | | see [`egress::Raw`] |
 //!
 //! Relative paths in the file are relative to the file; those of flags and defaults to the working directory.
 
+mod egress;
 mod keys;
 pub(crate) mod raw;
 
@@ -26,7 +28,7 @@ use wharf_core::limits::TaskLimits;
 use wharf_core::policy::RestartPolicy;
 use wharf_drivers::log::{LogOptions, SyncPolicy};
 use wharf_runtime::WorkerOptions;
-use wharf_sandbox::Limits;
+use wharf_sandbox::{EgressPolicy, Limits};
 
 use crate::cli::RunArgs;
 
@@ -49,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// The most that a connector may set for itself.
     pub(crate) ceiling: TaskLimits,
+    /// What connectors may reach over the network.
+    pub(crate) egress: EgressPolicy,
     /// But for the id and the cluster's, which are known only later.
     pub(crate) worker: WorkerOptions,
 }
@@ -104,6 +108,7 @@ impl Settings {
             log: log(&raw.log)?,
             ceiling: ceiling(&raw.limits, &limits)?,
             limits,
+            egress: egress::policy(&raw.egress, listen.ip().is_loopback(), beside_file)?,
             worker: worker(raw.shutdown_timeout_ms, &raw.restart, &raw.tasks)?,
         })
     }

@@ -23,6 +23,7 @@ pub(crate) struct File {
     pub(crate) shutdown_timeout_ms: Option<u64>,
     pub(crate) log: Log,
     pub(crate) limits: Limits,
+    pub(crate) egress: super::egress::Raw,
     pub(crate) restart: Restart,
     pub(crate) tasks: Tasks,
 }
