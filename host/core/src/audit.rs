@@ -49,7 +49,7 @@ impl Auditor for NoAudit {
 /// An event as it was taken down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditRecord {
-    /// Grows by one with each record of a worker's life, from 1.
+    /// Grows by one with each record of a worker's life, from 1; 0 for what is told of the trail's file itself.
     pub number: u64,
     /// When, as RFC 3339 in UTC with milliseconds.
     pub time: String,

@@ -110,7 +110,7 @@ impl Live {
 
     /// Before a call, and before its deadline begins: waits until earlier ones are paid for. Calls of the life cycle go at
     /// once: they are few, and a task that is to stop should.
-    pub(crate) async fn rest(&self, call: &'static str) {
+    pub(crate) async fn rest(&mut self, call: &'static str) {
         if !call.starts_with("on-") {
             self.pace.rest().await;
         }

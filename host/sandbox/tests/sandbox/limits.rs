@@ -169,7 +169,7 @@ async fn a_task_s_own_limits_hold_below_those_of_the_sandbox() {
 
 #[tokio::test]
 async fn a_task_s_limits_do_not_reach_beyond_those_of_the_sandbox() {
-    let plugin = misbehaving(&sandbox(Limits { memory_bytes: 64 << 20, ..short() })).await;
+    let plugin = misbehaving(&sandbox(Limits { memory_bytes: 64 << 20, ..Limits::default() })).await;
     let own = TaskLimits { memory_bytes: Some(128 << 20), ..TaskLimits::default() };
     let died = death(plugin.start_source(limited("exhaust-memory", own)).await.unwrap().poll(POLL).await);
     assert!(died.message.contains("67108864 are allowed"), "{died}");

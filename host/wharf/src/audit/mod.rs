@@ -189,25 +189,38 @@ impl Writer {
             };
             match next {
                 Ok(Message::Write(record)) => self.write(&record),
-                Ok(Message::Close(done)) => {
-                    self.tell(Instant::now() + TICK);
-                    // Whoever asked may have stopped waiting.
-                    done.send(()).ok();
-                }
+                Ok(Message::Close(done)) => self.close(&done, records),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.tell(Instant::now() + TICK),
+                Err(RecvTimeoutError::Disconnected) => return self.tell(Instant::now() + TICK, records),
             }
             if Instant::now() >= tick {
-                self.tell(Instant::now());
+                self.tell(Instant::now(), records);
                 tick = Instant::now() + TICK;
             }
         }
     }
 
+    fn close(&mut self, done: &SyncSender<()>, records: &Receiver<Message>) {
+        self.tell(Instant::now() + TICK, records);
+        // Whoever asked may have stopped waiting.
+        done.send(()).ok();
+    }
+
     /// Writes of floods that are over, and of records that are missing.
-    fn tell(&mut self, now: Instant) {
-        for record in self.shared.ended(now) {
-            self.write(&record);
+    fn tell(&mut self, now: Instant, records: &Receiver<Message>) {
+        let (mut batch, mut closes) = (self.shared.ended(now), Vec::new());
+        if !batch.is_empty() {
+            // What was taken down before is on its way, and goes before.
+            for message in records.try_iter() {
+                match message {
+                    Message::Write(record) => batch.push(record),
+                    Message::Close(done) => closes.push(done),
+                }
+            }
+            batch.sort_by_key(|record| record.number);
+        }
+        for record in &batch {
+            self.write(record);
         }
         self.missing += self.shared.lost.swap(0, Relaxed);
         if self.missing > 0 {
@@ -220,6 +233,9 @@ impl Writer {
             if self.put(&record).is_ok() {
                 self.missing = 0;
             }
+        }
+        for done in closes {
+            self.close(&done, records);
         }
     }
 
