@@ -97,8 +97,10 @@ impl Plugin for WasmPlugin {
     }
 
     fn denials(&self, config: &Config) -> Vec<Denial> {
-        let paths = capability::denied(&self.blueprint.descriptor, config, &self.blueprint.paths);
-        paths.into_iter().map(|detail| Denial { code: denials::PATH, detail }).collect()
+        let Blueprint { descriptor, paths, egress, .. } = &self.blueprint;
+        let paths = capability::denied(descriptor, config, paths).into_iter();
+        let paths = paths.map(|detail| Denial { code: denials::PATH, detail });
+        paths.chain(network::denied(descriptor, config, egress)).collect()
     }
 
     async fn start_source(&self, setup: TaskSetup) -> Result<Box<dyn SourceTask>, InstanceError> {

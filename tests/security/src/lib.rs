@@ -5,6 +5,7 @@
 //!   tests of a program share, as neighbours would;
 //! - [`Dropped`]: a file in the plugins directory that is no plugin, or one that attacks as soon as it is looked at;
 //! - [`audit`]: what the worker took down of it, in `GET /audit` and in `audit.log`;
+//! - [`Server`]: somebody on the network who counts the connections that reach him;
 //! - [`Neighbour`]: a connector that behaves, to see how it fares beside the others.
 //!
 //! The tests in `tests/hostile/` have one case each, named after what is denied; `tests/neighbours.rs` prints what each
@@ -17,9 +18,11 @@ mod attack;
 pub mod audit;
 mod dropped;
 mod neighbour;
+mod server;
 mod shared;
 
 pub use attack::Attack;
 pub use dropped::{Dropped, fixture, patched};
 pub use neighbour::{Neighbour, Stretch};
+pub use server::Server;
 pub use shared::{SETTINGS, shared};

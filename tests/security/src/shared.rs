@@ -6,7 +6,8 @@ use wharf_integration::{Setup, Worker};
 
 /// The worker's own settings. Its ceilings are generous: each attack sets its limits itself.
 pub const SETTINGS: &str = "allowed-paths = [\"{files}\"]\n\
-    [limits]\ncall-deadline-ms = 60000\nmemory-mb = 1024\noutput-mb = 16\n";
+    [limits]\ncall-deadline-ms = 60000\nmemory-mb = 1024\noutput-mb = 16\n\
+    [egress]\ndeny = [\"*.denied.example\", \"127.0.0.66\"]\n";
 
 /// The worker that is running, or a new one. It ends with the last test that holds it.
 #[track_caller]
@@ -16,7 +17,8 @@ pub fn shared() -> Arc<Worker> {
     if let Some(worker) = running.upgrade() {
         return worker;
     }
-    let worker = Arc::new(Setup::bare().plugin("hostile-source").plugin("file-source").config(SETTINGS).start());
+    let setup = Setup::bare().plugin("hostile-source").plugin("net-probe").plugin("file-source").config(SETTINGS);
+    let worker = Arc::new(setup.start());
     *running = Arc::downgrade(&worker);
     worker
 }

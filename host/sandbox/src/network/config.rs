@@ -6,6 +6,7 @@
 use std::io::Read as _;
 use std::sync::Arc;
 
+use wharf_core::audit::Denial;
 use wharf_core::config::{TLS_CA_FILE, TLS_CERTIFICATE_FILE, TLS_KEY_FILE};
 use wharf_core::plugin::{TaskSetup, ValueType};
 use wharf_core::{Config, Descriptor, Failure, InstanceError, Problem};
@@ -50,7 +51,12 @@ fn endpoints(descriptor: &Descriptor, config: &Config) -> (Vec<(String, Endpoint
 }
 
 /// What stands against `config` before anything starts. Reads the files that `tls.*` name; looks no name up.
-pub(crate) fn check(descriptor: &Descriptor, config: &Config, egress: &EgressPolicy, paths: &PathPolicy) -> Vec<Problem> {
+pub(crate) fn check(
+    descriptor: &Descriptor,
+    config: &Config,
+    egress: &EgressPolicy,
+    paths: &PathPolicy,
+) -> Vec<Problem> {
     if !has_endpoints(descriptor) {
         return Vec::new();
     }
@@ -62,6 +68,16 @@ pub(crate) fn check(descriptor: &Descriptor, config: &Config, egress: &EgressPol
     }
     problems.extend(tls(config, egress, paths).err());
     problems
+}
+
+/// What `config` names and the operator's ceiling forbids, for the audit.
+pub(crate) fn denied(descriptor: &Descriptor, config: &Config, egress: &EgressPolicy) -> Vec<Denial> {
+    let (found, _) = endpoints(descriptor, config);
+    let denied = found.into_iter().filter_map(|(key, endpoint)| {
+        let refusal = egress.ceiling.check_endpoint(&endpoint).err()?;
+        Some(Denial { code: refusal.code(), detail: format!("{key}: {endpoint} {refusal}") })
+    });
+    denied.collect()
 }
 
 /// The gate of a task.
@@ -131,7 +147,9 @@ fn read(config: &Config, key: &str, paths: &PathPolicy) -> Result<Vec<u8>, Probl
     };
     let mut pem = Vec::new();
     let opened = std::fs::File::open(file).and_then(|file| file.take(PEM_BYTES + 1).read_to_end(&mut pem));
-    opened.map_err(|error| problem(&format!("cannot be read: {error}; name a PEM file that the worker's user may read")))?;
+    opened.map_err(|error| {
+        problem(&format!("cannot be read: {error}; name a PEM file that the worker's user may read"))
+    })?;
     if pem.len() as u64 > PEM_BYTES {
         return Err(problem(&"has more than 1 MiB: name a PEM file"));
     }

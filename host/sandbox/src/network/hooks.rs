@@ -43,7 +43,9 @@ fn told(error: HttpError) -> Error {
     match error {
         HttpError::Egress(EgressError::Denied(_)) | HttpError::Request(_) => Error::HttpRequestDenied,
         HttpError::Egress(EgressError::Quota(_)) => Error::ConnectionLimitReached,
-        HttpError::Egress(EgressError::NotFound(_)) => Error::DnsError { rcode: Some("NXDOMAIN".into()), info_code: None },
+        HttpError::Egress(EgressError::NotFound(_)) => {
+            Error::DnsError { rcode: Some("NXDOMAIN".into()), info_code: None }
+        }
         HttpError::Egress(EgressError::Refused(_)) => Error::ConnectionRefused,
         HttpError::Egress(EgressError::Unreachable(..)) => Error::DestinationUnavailable,
         HttpError::Egress(EgressError::TimedOut(..)) => Error::ConnectionTimeout,

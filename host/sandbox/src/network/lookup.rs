@@ -63,7 +63,11 @@ impl Pollable for Lookup {
     }
 }
 
-fn start(state: &mut State, network: &Resource<Network>, name: String) -> wasmtime::Result<Result<Resource<Lookup>, ErrorCode>> {
+fn start(
+    state: &mut State,
+    network: &Resource<Network>,
+    name: String,
+) -> wasmtime::Result<Result<Resource<Lookup>, ErrorCode>> {
     let (network_state, table) = state.network_and_table();
     // The handle stands for the right to ask.
     table.get(network)?;

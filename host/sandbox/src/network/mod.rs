@@ -23,16 +23,16 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use wasmtime::component::{HasData, Linker, Resource};
+use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::p2::bindings::sockets;
 use wasmtime_wasi::p2::bindings::sockets::network::{self, ErrorCode, HostNetwork};
 use wasmtime_wasi::p2::{Network as NetworkHandle, SocketError};
 use wasmtime_wasi::sockets::{SocketAddrUse, WasiSockets, WasiSocketsCtxView, WasiSocketsView as _};
-use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi_http::WasiHttpCtx;
 use wharf_egress::gate::codes;
 use wharf_egress::{EgressError, Gate, Permit};
 
-pub(crate) use config::{check, gate, has_endpoints};
+pub(crate) use config::{check, denied, gate, has_endpoints};
 pub use policy::EgressPolicy;
 
 use crate::state::State;
@@ -92,8 +92,7 @@ fn may(gate: &Gate, address: SocketAddr, purpose: SocketAddrUse) -> bool {
 }
 
 fn is_unspecified(address: SocketAddr) -> bool {
-    address.port() == 0
-        && (address.ip() == Ipv4Addr::UNSPECIFIED || address.ip() == Ipv6Addr::UNSPECIFIED)
+    address.port() == 0 && (address.ip() == Ipv4Addr::UNSPECIFIED || address.ip() == Ipv6Addr::UNSPECIFIED)
 }
 
 /// The names of [`wasmtime::component::bindgen!`] for where the implementation is found.
@@ -181,7 +180,8 @@ mod tests {
         for address in ["0.0.0.0:80", "127.0.0.1:0", "[::1]:0", "[::]:1"] {
             assert!(!may(address, SocketAddrUse::TcpBind) && !may(address, SocketAddrUse::UdpBind), "{address}");
         }
-        for purpose in [SocketAddrUse::TcpListen, SocketAddrUse::TcpAccept, SocketAddrUse::TcpConnect, SocketAddrUse::UdpSend]
+        for purpose in
+            [SocketAddrUse::TcpListen, SocketAddrUse::TcpAccept, SocketAddrUse::TcpConnect, SocketAddrUse::UdpSend]
         {
             assert!(!may("0.0.0.0:0", purpose), "{purpose:?}");
         }

@@ -6,9 +6,7 @@ use wasmtime::component::Resource;
 use wharf_egress::connection;
 use wharf_egress::{Connection, EgressError};
 
-use crate::bindings::base::openmessaging::connect::net::{
-    Host, HostConnection, NetCode, NetError, Received, Tls,
-};
+use crate::bindings::base::openmessaging::connect::net::{Host, HostConnection, NetCode, NetError, Received, Tls};
 use crate::state::State;
 
 type Answer<T> = wasmtime::Result<Result<T, NetError>>;

@@ -48,9 +48,9 @@ fn text_is_refused() {
 fn a_file_of_200_megabytes_is_refused_unread() {
     let dropped = Dropped::sparse("large", b"\0asm\x0d\0\x01\0", 200 << 20);
     dropped.refused("TOO_LARGE");
-    let status = std::fs::read_to_string(format!("/proc/{}/status", dropped.worker().pid().unwrap())).unwrap();
-    let now = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    assert!(status.contains("VmRSS"), "{now}");
+    let io = std::fs::read_to_string(format!("/proc/{}/io", dropped.worker().pid().unwrap())).unwrap();
+    let read: u64 = io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap();
+    assert!(read < 200 << 20, "{read} bytes were read");
 }
 
 #[test]
@@ -80,6 +80,12 @@ fn a_component_that_is_no_plugin_is_refused() {
 fn imports_beyond_the_descriptor_are_refused_by_their_name() {
     let message = Dropped::bytes("imports", &fixture("hostile-imports")).refused("CAPABILITY_DENIED");
     assert!(message.contains("openmessaging:connect/net@0.1.0"), "{message}");
+}
+
+#[test]
+fn sockets_beyond_the_descriptor_are_refused_by_their_name() {
+    let message = Dropped::bytes("undeclared", &fixture("net-undeclared")).refused("CAPABILITY_DENIED");
+    assert!(message.contains("wasi:") || message.contains("openmessaging:connect/net"), "{message}");
 }
 
 #[test]

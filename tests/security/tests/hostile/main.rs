@@ -7,5 +7,6 @@ mod dropped;
 mod host_functions;
 mod memory;
 mod named_paths;
+mod network;
 mod paths;
 mod time;
