@@ -95,7 +95,11 @@ impl fmt::Debug for TlsFiles {
         // Never the key.
         let Self { ca, certificate, key } = self;
         let is = |it: &Option<Vec<u8>>| it.is_some();
-        f.debug_struct("TlsFiles").field("ca", &is(ca)).field("certificate", &is(certificate)).field("key", &is(key)).finish()
+        f.debug_struct("TlsFiles")
+            .field("ca", &is(ca))
+            .field("certificate", &is(certificate))
+            .field("key", &is(key))
+            .finish()
     }
 }
 
@@ -132,7 +136,8 @@ impl TlsClient {
             (None, Some(_)) => return Err(("key", TlsError::Half)),
             (Some(certificate), Some(key)) => {
                 let chain = certificates(certificate).map_err(|error| ("certificate", error))?;
-                let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| ("key", TlsError::Key(error.to_string())))?;
+                let key =
+                    PrivateKeyDer::from_pem_slice(key).map_err(|error| ("key", TlsError::Key(error.to_string())))?;
                 Some((chain, key))
             }
         };
@@ -223,7 +228,10 @@ mod tests {
         let pem = own.cert.pem().into_bytes();
         assert_eq!(refused(TlsFiles { certificate: Some(pem.clone()), ..TlsFiles::default() }), "certificate");
         let unfit = other.signing_key.serialize_pem().into_bytes();
-        assert_eq!(refused(TlsFiles { certificate: Some(pem.clone()), key: Some(unfit), ..TlsFiles::default() }), "key");
+        assert_eq!(
+            refused(TlsFiles { certificate: Some(pem.clone()), key: Some(unfit), ..TlsFiles::default() }),
+            "key"
+        );
         let key = own.signing_key.serialize_pem().into_bytes();
         let fits = TlsFiles { ca: Some(pem.clone()), certificate: Some(pem), key: Some(key) };
         assert!(TlsClient::new(&roots, &fits).is_ok());

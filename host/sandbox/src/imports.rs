@@ -160,7 +160,11 @@ mod tests {
             assert_eq!(check([import]), Ok(()), "{import}");
             let refused = check_network(["wasi:io/poll@0.2.6", import]).unwrap_err();
             assert_eq!(refused.code, "CAPABILITY_DENIED");
-            assert!(refused.message.contains(import) && refused.message.contains("endpoint-list"), "{}", refused.message);
+            assert!(
+                refused.message.contains(import) && refused.message.contains("endpoint-list"),
+                "{}",
+                refused.message
+            );
         }
         assert_eq!(check_network(["wasi:io/poll@0.2.6"]), Ok(()));
         assert_eq!(check(["openmessaging:connect/net@0.2.0"]).unwrap_err().code, "UNSUPPORTED_WORLD");

@@ -62,6 +62,7 @@ mod plugin;
 mod runtime;
 mod sink;
 mod source;
+mod split;
 mod state;
 mod stdio;
 mod task;

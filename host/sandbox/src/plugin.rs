@@ -11,7 +11,7 @@ use wharf_core::{Config, Death, DeathKind, Descriptor, InstanceError, PluginId, 
 
 use crate::instance::{Part, watched};
 use crate::task::{Blueprint, Shared};
-use crate::{capability, classify, convert, denials, network, sink, source};
+use crate::{capability, classify, convert, denials, network, sink, source, split};
 
 /// A component that describes itself as a source or a sink.
 pub(crate) struct WasmPlugin {
@@ -73,7 +73,7 @@ impl Plugin for WasmPlugin {
     }
 
     async fn tasks(&self, config: &Config, max: u32) -> Result<Vec<Config>, InstanceError> {
-        let (blueprint, config) = (self.blueprint.clone(), convert::config_in(config));
+        let (blueprint, written, config) = (self.blueprint.clone(), config.clone(), convert::config_in(config));
         self.run(async move {
             let (mut live, base) = blueprint.bare().await?;
             let connector = base.openmessaging_connect_connector();
@@ -84,7 +84,9 @@ impl Plugin for WasmPlugin {
                 let what = format!("it made {} tasks, from 1 to {max} were asked for", tasks.len());
                 return Err(classify::violation("tasks", &what).into());
             }
-            Ok(tasks.into_iter().map(|task| task.into_iter().collect()).collect())
+            let tasks = tasks.into_iter().map(|task| task.into_iter().collect()).collect();
+            let within = split::within(&blueprint.descriptor, &written, tasks);
+            within.map_err(|what| classify::violation("tasks", &what).into())
         })
         .await
     }

@@ -63,7 +63,9 @@ pub enum EndpointError {
     UnknownScheme,
     #[error("has a port that is no number from 1 to 65535: write host:port, like db.example.com:5432")]
     Port,
-    #[error("has a host that is neither a name nor an address: write a name like db.example.com, or 10.0.0.5, or [::1]")]
+    #[error(
+        "has a host that is neither a name nor an address: write a name like db.example.com, or 10.0.0.5, or [::1]"
+    )]
     Host,
     #[error("has an address that cannot be read: write an IPv6 address in brackets, like [::1]:6379")]
     Address,
@@ -147,7 +149,11 @@ fn one(text: &str, scheme: Option<&str>) -> Result<Endpoint, EndpointError> {
     let (host, port) = match text.rsplit_once(':') {
         // The colons of an IPv6 address without brackets, or within them, stand before no port.
         Some((host, _)) if host.contains(':') && !host.ends_with(']') => {
-            if text.starts_with('[') && text.ends_with(']') { (text, None) } else { return Err(EndpointError::Address) }
+            if text.starts_with('[') && text.ends_with(']') {
+                (text, None)
+            } else {
+                return Err(EndpointError::Address);
+            }
         }
         Some((host, port)) => (host, Some(port)),
         None => (text, None),

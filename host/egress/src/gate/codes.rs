@@ -26,17 +26,5 @@ pub const QUOTA_REQUESTS: &str = "egress.quota.requests";
 pub const QUOTA_LOOKUPS: &str = "egress.quota.lookups";
 
 /// All of them.
-pub const ALL: &[&str] = &[
-    NAME,
-    ADDRESS,
-    PORT,
-    SCHEME,
-    RANGE,
-    CEILING,
-    LISTEN,
-    BIND,
-    REQUEST,
-    QUOTA_SOCKETS,
-    QUOTA_REQUESTS,
-    QUOTA_LOOKUPS,
-];
+pub const ALL: &[&str] =
+    &[NAME, ADDRESS, PORT, SCHEME, RANGE, CEILING, LISTEN, BIND, REQUEST, QUOTA_SOCKETS, QUOTA_REQUESTS, QUOTA_LOOKUPS];

@@ -18,7 +18,12 @@ const LEAST: Duration = Duration::from_millis(250);
 impl Gate {
     /// Connects to a host and port that the configuration names, within `allowed`. Addresses are tried one after the
     /// other.
-    pub(crate) async fn dial(&self, host: &Host, port: u16, allowed: Duration) -> Result<Paced<TcpStream>, EgressError> {
+    pub(crate) async fn dial(
+        &self,
+        host: &Host,
+        port: u16,
+        allowed: Duration,
+    ) -> Result<Paced<TcpStream>, EgressError> {
         let ports = self.ports(host);
         if !ports.is_empty() && !ports.contains(&port) {
             let detail = format!("{host}:{port}: the configuration names this host with another port");

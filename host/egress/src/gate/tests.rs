@@ -92,7 +92,9 @@ async fn only_names_of_the_configuration_are_looked_up() {
     let resolver = Scripted::new(&[("db.example", &[&["8.8.8.8"]]), ("other.example", &[&["8.8.4.4"]])]);
     let world = world("DB.example.:5432", Ceiling::default(), resolver);
     assert_eq!(world.gate.lookup("db.EXAMPLE").await, Ok(vec![[8, 8, 8, 8].into()]));
-    for name in ["other.example", "secret.attacker.example", "x.db.example", "example", "localhost", "", "a b", "8.8.4.4"] {
+    for name in
+        ["other.example", "secret.attacker.example", "x.db.example", "example", "localhost", "", "a b", "8.8.4.4"]
+    {
         assert_eq!(code(world.gate.lookup(name).await), codes::NAME, "{name}");
     }
     assert_eq!(world.events.codes(), [codes::NAME; 8]);
@@ -153,7 +155,8 @@ async fn of_a_mixed_answer_only_the_allowed_part_is_told() {
 async fn the_operators_lists_stand_above_the_configuration() {
     let resolver = Scripted::new(&[("a.internal", &[&["8.8.8.8"]]), ("b.example", &[&["8.8.8.8"]])]);
     let deny = vec!["*.internal".parse().unwrap(), "9.0.0.0/8".parse().unwrap()];
-    let world = world("a.internal:1,b.example:1,9.9.9.9:1,127.0.0.1:1", Ceiling { deny, ..Ceiling::default() }, resolver);
+    let world =
+        world("a.internal:1,b.example:1,9.9.9.9:1,127.0.0.1:1", Ceiling { deny, ..Ceiling::default() }, resolver);
     assert_eq!(code(world.gate.lookup("a.internal").await), codes::CEILING);
     assert!(world.gate.lookup("b.example").await.is_ok());
     assert_eq!(world.gate.may_connect(at("9.9.9.9:1")).unwrap_err().code, codes::CEILING);

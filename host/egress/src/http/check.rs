@@ -122,7 +122,14 @@ mod tests {
 
     #[test]
     fn what_may_mean_two_places_means_none() {
-        for uri in ["http://good.example@evil.example/", "http://u:p@a/", "ftp://a/", "/only/a/path", "http://a:0/", "http://a:99999/"] {
+        for uri in [
+            "http://good.example@evil.example/",
+            "http://u:p@a/",
+            "ftp://a/",
+            "/only/a/path",
+            "http://a:0/",
+            "http://a:99999/",
+        ] {
             let Ok(uri) = uri.parse::<Uri>() else { continue };
             assert!(target(&uri).is_err(), "{uri}");
         }
@@ -131,8 +138,17 @@ mod tests {
     #[test]
     fn headers_between_neighbours_are_not_the_guests() {
         for name in [
-            "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-connection",
-            "proxy-authorization", "proxy-anything", "http2-settings", "host",
+            "connection",
+            "keep-alive",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+            "proxy-connection",
+            "proxy-authorization",
+            "proxy-anything",
+            "http2-settings",
+            "host",
         ] {
             assert!(is_forbidden(&name.parse().unwrap()), "{name}");
         }

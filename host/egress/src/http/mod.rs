@@ -114,7 +114,8 @@ impl Gate {
             return Err(check::forbidden(self.deny(codes::REQUEST, fault)));
         }
         self.check_scheme(target.scheme(), &target.host, target.port)?;
-        let host = HeaderValue::try_from(&target.authority).map_err(|_| HttpError::Url("has a host that cannot be sent"))?;
+        let host =
+            HeaderValue::try_from(&target.authority).map_err(|_| HttpError::Url("has a host that cannot be sent"))?;
         parts.headers.insert(HOST, host);
         parts.uri = target.path.parse::<Uri>().map_err(|_| HttpError::Url("has a path that cannot be read"))?;
         parts.version = http::Version::HTTP_11;
@@ -132,7 +133,8 @@ impl Gate {
         }
         let refused = |why: String| EgressError::Tls(target.authority.clone(), why);
         let name = server_name(&target.host).ok_or_else(|| refused("the host is no name".to_owned()))?;
-        let config = self.tls().offering(vec![b"http/1.1".to_vec()]).await.map_err(|error| refused(error.to_string()))?;
+        let config =
+            self.tls().offering(vec![b"http/1.1".to_vec()]).await.map_err(|error| refused(error.to_string()))?;
         let stream = timeout_at(until, TlsConnector::from(config).connect(name, stream)).await;
         let stream = stream.map_err(|_| late())?.map_err(|error| refused(error.to_string()))?;
         timeout_at(until, handshake(stream)).await.map_err(|_| late())?

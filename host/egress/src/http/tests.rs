@@ -35,7 +35,8 @@ struct Server {
 
 async fn server(answer: &'static str) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let server = Server { port: listener.local_addr().unwrap().port(), connections: Arc::default(), heads: Arc::default() };
+    let server =
+        Server { port: listener.local_addr().unwrap().port(), connections: Arc::default(), heads: Arc::default() };
     let (connections, heads) = (server.connections.clone(), server.heads.clone());
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
@@ -181,7 +182,11 @@ async fn endless_headers_end() {
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         stream.write_all(b"HTTP/1.1 200 OK\r\n").await.unwrap();
-        while stream.write_all(b"x: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n").await.is_ok() {}
+        while stream
+            .write_all(b"x: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n")
+            .await
+            .is_ok()
+        {}
     });
     let failed = gate(&url, Quotas::default()).send(get(&url), Bounds::default()).await.unwrap_err();
     assert!(matches!(failed, HttpError::Protocol(_)), "{failed:?}");

@@ -29,11 +29,11 @@ fn is_endpoint(value_type: ValueType) -> bool {
     matches!(value_type, ValueType::Endpoint | ValueType::EndpointList)
 }
 
-/// What `config` names, keys that are not set by their default; and what cannot be read of it.
+/// What `config` names, and what cannot be read of it. A default names nothing: it is the plugin's word, not its user's.
 fn endpoints(descriptor: &Descriptor, config: &Config) -> (Vec<(String, Endpoint)>, Vec<Problem>) {
     let (mut found, mut problems) = (Vec::new(), Vec::new());
     for key in descriptor.keys.iter().filter(|key| is_endpoint(key.value_type)) {
-        let value = config.get(&key.name).or(key.default.as_ref()).map(|value| value.trim()).unwrap_or_default();
+        let value = config.get(&key.name).map(|value| value.trim()).unwrap_or_default();
         if value.is_empty() {
             continue;
         }

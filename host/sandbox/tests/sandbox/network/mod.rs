@@ -129,7 +129,8 @@ async fn what_a_plugin_imports_can_be_seen() {
 async fn an_instance_that_validates_has_no_network() {
     let world = world(open(), Names::new(&[("db", &[&["127.0.0.1"]])])).await;
     let port = servers::line("pong").await;
-    for line in [format!("tcp:127.0.0.1:{port}"), format!("net:127.0.0.1:{port}"), "lookup:db".into(), "udp:127.0.0.1:9".into()]
+    for line in
+        [format!("tcp:127.0.0.1:{port}"), format!("net:127.0.0.1:{port}"), "lookup:db".into(), "udp:127.0.0.1:9".into()]
     {
         let target = format!("127.0.0.1:{port}");
         let checked = world.plugin.validate(&config(&[("validate", &line), ("targets", &target)])).await.unwrap();
@@ -153,7 +154,11 @@ async fn what_a_configuration_may_not_name_is_told_by_its_key() {
     ] {
         let problems = world.plugin.check_capabilities(&config(&[(key, value)]));
         assert_eq!((problems.len(), problems[0].key.as_str()), (1, key), "{problems:?}");
-        assert!(problems[0].message.contains(told) && !problems[0].message.contains("s3cret"), "{}", problems[0].message);
+        assert!(
+            problems[0].message.contains(told) && !problems[0].message.contains("s3cret"),
+            "{}",
+            problems[0].message
+        );
     }
     let good = config(&[("target", "https://api.example/{topic}"), ("targets", "10.0.0.1:80, nats://a")]);
     assert_eq!(world.plugin.check_capabilities(&good), []);

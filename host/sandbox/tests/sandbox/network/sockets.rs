@@ -58,8 +58,12 @@ async fn a_name_that_turns_to_this_machine_is_dropped() {
     let port = servers::line("leak").await;
     let rebind: &[&[&str]] = &[&["192.0.2.1", "8.8.8.8"], &["127.0.0.1"], &["::ffff:169.254.169.254"]];
     let world = world(Ceiling::default(), Names::new(&[("rebind.example", rebind)])).await;
-    let lines =
-        ["lookup:rebind.example", &format!("tcp:rebind.example:{port}"), &format!("tcp:127.0.0.1:{port}"), "lookup:rebind.example"];
+    let lines = [
+        "lookup:rebind.example",
+        &format!("tcp:rebind.example:{port}"),
+        &format!("tcp:127.0.0.1:{port}"),
+        "lookup:rebind.example",
+    ];
     let seen = world.run(&format!("rebind.example:{port}"), &lines).await;
     assert_eq!(seen[0], "ok 8.8.8.8");
     assert!(seen[1..].iter().all(|seen| seen.starts_with("err ")), "{seen:?}");
@@ -69,7 +73,13 @@ async fn a_name_that_turns_to_this_machine_is_dropped() {
 #[tokio::test]
 async fn nobody_listens_and_nobody_binds() {
     let world = world(open(), Names::default()).await;
-    let lines = ["listen:127.0.0.1:0", "listen:0.0.0.0:0", "listen:0.0.0.0:8080", "udp-bind:127.0.0.1:0", "udp-bind:0.0.0.0:53"];
+    let lines = [
+        "listen:127.0.0.1:0",
+        "listen:0.0.0.0:0",
+        "listen:0.0.0.0:8080",
+        "udp-bind:127.0.0.1:0",
+        "udp-bind:0.0.0.0:53",
+    ];
     let seen = world.run("127.0.0.1:1", &lines).await;
     assert!(seen.iter().all(|seen| seen.starts_with("err PermissionDenied")), "{seen:?}");
     let codes = world.codes();
@@ -82,8 +92,9 @@ async fn nobody_listens_and_nobody_binds() {
 async fn datagrams_go_where_connections_go() {
     let world = world(open(), Names::default()).await;
     let (named, other) = (servers::udp().await, servers::udp().await);
-    let seen =
-        world.run(&format!("127.0.0.1:{named}"), &[&format!("udp:127.0.0.1:{named}"), &format!("udp:127.0.0.1:{other}")]).await;
+    let seen = world
+        .run(&format!("127.0.0.1:{named}"), &[&format!("udp:127.0.0.1:{named}"), &format!("udp:127.0.0.1:{other}")])
+        .await;
     assert_eq!(seen[0], "ok pong");
     assert!(seen[1].starts_with("err PermissionDenied"), "{seen:?}");
     assert_eq!(world.codes(), ["egress.port"]);
@@ -130,6 +141,6 @@ async fn a_paced_connection_carries_the_same_bytes() {
     let target = format!("127.0.0.1:{port}");
     let limits = TaskLimits { network_bytes_per_second: Some(100), ..TaskLimits::default() };
     let tcp = format!("tcp:{target}");
-    let seen = world.run_with(&[("target", &target)], limits, &[&tcp; 12]).await;
+    let seen = world.run_with(&[("target", &target)], limits, &[tcp.as_str(); 12]).await;
     assert!(seen.iter().all(|seen| seen == "ok pong"), "{seen:?}");
 }
