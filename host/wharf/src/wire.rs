@@ -127,7 +127,7 @@ async fn plugins(settings: &Settings, audit: &Arc<AuditLog>) -> anyhow::Result<(
 
 async fn sandbox(options: SandboxOptions) -> anyhow::Result<Arc<Sandbox>> {
     let started = tokio::task::spawn_blocking(move || Sandbox::new(options)).await;
-    Ok(started.context("start the sandbox")?.context("start the sandbox")?)
+    started.context("start the sandbox")?.context("start the sandbox")
 }
 
 /// Loads a plugin that no worker runs, to look at it.

@@ -1,6 +1,6 @@
 //! What a connector may use: its own limits below the operator's, and what is shown of it.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what helps a test may fail like a test")]
+#![expect(clippy::indexing_slicing, reason = "what helps a test may fail like a test")]
 
 use serde_json::{Value, json};
 use wharf_integration::{Answer, Setup, Worker, append, read, write};
