@@ -25,7 +25,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) file: bool,
 }
 
-/// The paths that `config` asks for, keys that are not set by their default.
+/// The paths that `config` asks for. A default is the plugin's own word, not its user's, so that it grants nothing.
 pub(crate) fn wanted<'a>(descriptor: &'a Descriptor, config: &'a Config) -> Vec<Wanted<'a>> {
     let paths = descriptor.keys.iter().filter_map(|key| {
         let (write, file) = match key.value_type {
@@ -35,7 +35,7 @@ pub(crate) fn wanted<'a>(descriptor: &'a Descriptor, config: &'a Config) -> Vec<
             ValueType::PathWrite => (true, false),
             _ => return None,
         };
-        let path = config.get(&key.name).or(key.default.as_ref())?;
+        let path = config.get(&key.name)?;
         (!path.is_empty()).then_some(Wanted { key: &key.name, path, write, file })
     });
     paths.collect()
@@ -227,11 +227,11 @@ mod tests {
     }
 
     #[test]
-    fn only_path_keys_ask_for_paths_and_defaults_count() {
+    fn only_path_keys_ask_for_paths_and_defaults_do_not() {
         let (descriptor, config) = (descriptor(), config(&[("in", "/a"), ("topic", "/etc/passwd"), ("out", "")]));
         let asked: Vec<_> =
             wanted(&descriptor, &config).into_iter().map(|wanted| (wanted.path, wanted.write)).collect();
-        assert_eq!(asked, [("/a", false), ("/nowhere/at/all", true)]);
+        assert_eq!(asked, [("/a", false)]);
     }
 
     #[test]
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_missing_directory_is_a_problem_of_the_start_and_not_of_the_policy() {
-        let (descriptor, config) = (descriptor(), config(&[("in", "/etc/hosts")]));
+        let (descriptor, config) = (descriptor(), config(&[("in", "/etc/hosts"), ("state", "/nowhere/at/all")]));
         assert_eq!(check(&descriptor, &config, &PathPolicy::default()), []);
         let problems = grant(&descriptor, &config, &PathPolicy::default()).unwrap_err();
         assert_eq!(problems[0].key, "state");

@@ -154,6 +154,26 @@ fn a_granted_file_for_reading_is_not_written() {
 }
 
 #[test]
+fn a_default_that_the_plugin_wrote_itself_grants_nothing() {
+    // The key default.file of hostile-source names /etc/passwd by default.
+    let attack = Attack::new("files").with("ops", "read passwd\nread /etc/passwd").start();
+    assert_eq!(attack.seen(2), ["err no directory", "err no directory"]);
+    let named = Attack::new("files").with("default.file", "/etc/passwd");
+    named.refused(400);
+    named.denied("path.denied", &["default.file", "/etc/passwd"]);
+}
+
+#[test]
+fn a_file_that_the_plugin_puts_into_its_tasks_is_not_granted() {
+    let attack = Attack::new("other-files-in-tasks");
+    let (own, secret) = (attack.file("own.txt", "own"), attack.file("secret.txt", "SECRET"));
+    let ops = format!("read {}", secret.display());
+    let attack = attack.with("read.file", own.to_str().unwrap()).with("ops", ops);
+    attack.post();
+    attack.denied("kill.contract-violation", &["read.file"]);
+}
+
+#[test]
 fn a_link_that_is_turned_while_the_connector_runs_is_not_followed_at_the_next_start() {
     let place = Place::new();
     let outside = tempfile::tempdir().unwrap();
