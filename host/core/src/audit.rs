@@ -23,6 +23,15 @@ pub struct AuditEvent {
     pub detail: String,
 }
 
+/// Something that a configuration asks for and the operator's policy forbids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// As in [`AuditEvent::code`].
+    pub code: &'static str,
+    /// As in [`AuditEvent::detail`].
+    pub detail: String,
+}
+
 /// Takes audit events. Must not block: it is called in the middle of a guest's calls, as often as a guest likes.
 pub trait Auditor: Send + Sync + fmt::Debug {
     /// Takes one. The time is now.

@@ -56,6 +56,7 @@ mod naming;
 mod operate;
 mod policy;
 mod records;
+mod refused;
 mod registry;
 mod scan;
 mod signature;

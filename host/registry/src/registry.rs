@@ -16,6 +16,7 @@ use crate::examine::{Examiner, Facts, Known};
 use crate::fetch::Fetch;
 use crate::policy::Policy;
 use crate::records::{Record, Records};
+use crate::refused;
 use crate::scan::{self, Found};
 use crate::snapshot::Snapshot;
 use crate::staging;
@@ -142,6 +143,7 @@ impl Registry {
             std::mem::replace(&mut *current, Arc::clone(&next))
         };
         next.log_changes(&before);
+        refused::tell(&*self.options.audit, before.broken(), next.broken());
     }
 
     /// Whether a plugin that loads may run.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use wharf_core::audit::{AuditEvent, Denial};
 use wharf_core::config::{Config, ConfigErrors, ConnectorSpec, check_limits, normalize};
 use wharf_core::plugin::{Kind, Plugin};
 use wharf_core::{Failure, InstanceError, Problem};
@@ -33,7 +34,7 @@ pub(crate) async fn validate(env: &Env, name: &str, config: &Config) -> Result<J
     let above: Vec<_> = above.into_iter().filter(is_new).collect();
     problems.extend(above);
     // A key is reported once: what is wrong with its type comes before what it means.
-    add_new(&mut problems, plugin.check_capabilities(&seen));
+    add_new(&mut problems, capabilities(env, name, &*plugin, &seen));
     let own = own_problems(env, name, &*plugin, &seen).await?;
     add_new(&mut problems, own);
     match spec {
@@ -48,7 +49,7 @@ pub(crate) fn resolve(env: &Env, name: &str, config: &Config) -> Result<Job, Str
     let plugin = find(env, name, config).map_err(|error| error.to_string())?;
     let spec = ConnectorSpec::new(name, config, plugin.descriptor(), env.options.restart);
     let spec = spec.map_err(|errors| errors.to_string())?;
-    let capabilities = plugin.check_capabilities(&for_plugin(name, config)).into_iter().map(named);
+    let capabilities = capabilities(env, name, &*plugin, &for_plugin(name, config)).into_iter().map(named);
     let problems: Vec<_> = as_called(env, &spec).into_iter().chain(capabilities).collect();
     if problems.is_empty() { Ok(Job::new(env, spec, plugin)) } else { Err(ConfigErrors(problems).to_string()) }
 }
@@ -56,6 +57,17 @@ pub(crate) fn resolve(env: &Env, name: &str, config: &Config) -> Result<Job, Str
 /// What keeps a connector that is called over HTTP from being so on this worker.
 fn as_called(env: &Env, spec: &ConnectorSpec) -> Vec<Problem> {
     spec.ingest.as_ref().map(|ingest| ingest::problems(ingest, env.options.ingest.as_ref())).unwrap_or_default()
+}
+
+/// What the configuration asks for and may not have. The audit is told of what the operator forbids.
+fn capabilities(env: &Env, name: &str, plugin: &dyn Plugin, config: &Config) -> Vec<Problem> {
+    let problems = plugin.check_capabilities(config);
+    let denials = if problems.is_empty() { Vec::new() } else { plugin.denials(config) };
+    for Denial { code, detail } in denials {
+        let (connector, plugin) = (name.to_owned(), plugin.id().to_string());
+        env.audit.record(AuditEvent { code: code.to_owned(), connector, task: None, plugin, detail });
+    }
+    problems
 }
 
 async fn own_problems(

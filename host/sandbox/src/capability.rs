@@ -12,6 +12,7 @@ use wasmtime_wasi::FsPerms;
 use wharf_core::plugin::ValueType;
 use wharf_core::{Config, Descriptor, Problem};
 
+use crate::log::clean;
 use crate::paths::{PathPolicy, Resolved};
 
 /// A path that a configuration asks for.
@@ -24,7 +25,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) file: bool,
 }
 
-/// The paths that `config` asks for, keys that are not set by their default.
+/// The paths that `config` asks for. A default is the plugin's own word, not its user's, so that it grants nothing.
 pub(crate) fn wanted<'a>(descriptor: &'a Descriptor, config: &'a Config) -> Vec<Wanted<'a>> {
     let paths = descriptor.keys.iter().filter_map(|key| {
         let (write, file) = match key.value_type {
@@ -34,7 +35,7 @@ pub(crate) fn wanted<'a>(descriptor: &'a Descriptor, config: &'a Config) -> Vec<
             ValueType::PathWrite => (true, false),
             _ => return None,
         };
-        let path = config.get(&key.name).or(key.default.as_ref())?;
+        let path = config.get(&key.name)?;
         (!path.is_empty()).then_some(Wanted { key: &key.name, path, write, file })
     });
     paths.collect()
@@ -50,6 +51,15 @@ pub(crate) fn check(descriptor: &Descriptor, config: &Config, policy: &PathPolic
         _ => None,
     });
     refused.collect()
+}
+
+/// What `config` asks for and the operator's policy forbids, a sentence each, for the audit.
+pub(crate) fn denied(descriptor: &Descriptor, config: &Config, policy: &PathPolicy) -> Vec<String> {
+    let denied = wanted(descriptor, config).into_iter().filter_map(|wanted| match policy.resolve(wanted.path) {
+        Err(refusal) if refusal.is_denial() => Some(format!("{}: {} {refusal}", wanted.key, clean(wanted.path, 300))),
+        _ => None,
+    });
+    denied.collect()
 }
 
 fn check_file(wanted: &Wanted<'_>, resolved: &Resolved) -> Option<Problem> {
@@ -217,11 +227,11 @@ mod tests {
     }
 
     #[test]
-    fn only_path_keys_ask_for_paths_and_defaults_count() {
+    fn only_path_keys_ask_for_paths_and_defaults_do_not() {
         let (descriptor, config) = (descriptor(), config(&[("in", "/a"), ("topic", "/etc/passwd"), ("out", "")]));
         let asked: Vec<_> =
             wanted(&descriptor, &config).into_iter().map(|wanted| (wanted.path, wanted.write)).collect();
-        assert_eq!(asked, [("/a", false), ("/nowhere/at/all", true)]);
+        assert_eq!(asked, [("/a", false)]);
     }
 
     #[test]
@@ -254,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_missing_directory_is_a_problem_of_the_start_and_not_of_the_policy() {
-        let (descriptor, config) = (descriptor(), config(&[("in", "/etc/hosts")]));
+        let (descriptor, config) = (descriptor(), config(&[("in", "/etc/hosts"), ("state", "/nowhere/at/all")]));
         assert_eq!(check(&descriptor, &config, &PathPolicy::default()), []);
         let problems = grant(&descriptor, &config, &PathPolicy::default()).unwrap_err();
         assert_eq!(problems[0].key, "state");

@@ -43,6 +43,7 @@ mod capability;
 mod classify;
 mod complexity;
 mod convert;
+mod denials;
 mod descriptor;
 mod engine;
 mod error;

@@ -4,11 +4,14 @@
 //! a terminal's cursor, and counted; a flood is dropped and its size told.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tracing::Level;
+use wharf_core::plugin::TaskSetup;
 
+use crate::denials::Denials;
 use crate::limits::Limits;
 
 const WINDOW: Duration = Duration::from_secs(1);
@@ -25,6 +28,10 @@ pub(crate) struct GuestLog {
     lines_per_second: u32,
     line_bytes: usize,
     state: Mutex<State>,
+    /// The task whose audit is told of floods and forgeries; absent where an instance belongs to none.
+    setup: Option<TaskSetup>,
+    /// A forgery was told: once is enough.
+    escaped: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -67,7 +74,20 @@ impl GuestLog {
             lines_per_second: limits.log_lines_per_second,
             line_bytes: limits.log_line_bytes,
             state: Mutex::default(),
+            setup: None,
+            escaped: AtomicBool::new(false),
         }
+    }
+
+    /// With the task that it is the log of.
+    pub(crate) fn of(mut self, setup: &TaskSetup) -> Self {
+        self.setup = Some(setup.clone());
+        self
+    }
+
+    /// The plugin, `name@version`.
+    pub(crate) fn plugin(&self) -> &str {
+        &self.plugin
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -76,9 +96,20 @@ impl GuestLog {
 
     /// Writes a line that the guest logged under `target`, a name of its own choice.
     pub(crate) fn line(&self, level: Level, target: &str, message: &str) {
-        let verdict = self.state().count(Instant::now(), self.lines_per_second);
+        let (verdict, is_first) = {
+            let mut state = self.state();
+            let verdict = state.count(Instant::now(), self.lines_per_second);
+            let is_first = !verdict.write && state.suppressed == 1;
+            (verdict, is_first)
+        };
         self.notice(verdict.suppressed);
+        if is_first {
+            self.tell("log.suppressed", || format!("more than {} log lines in a second", self.lines_per_second));
+        }
         if verdict.write {
+            if (forges(target) || forges(message)) && !self.escaped.swap(true, Ordering::Relaxed) {
+                self.tell("log.escaped", || "a log line with control characters, which are escaped".to_owned());
+            }
             self.write(level, &clean(target, 100), &clean(message, self.line_bytes));
         }
     }
@@ -104,6 +135,10 @@ impl GuestLog {
     /// The last lines of stderr. A panic's message is among them.
     pub(crate) fn take_tail(&self) -> Vec<String> {
         self.state().tail.drain(..).collect()
+    }
+
+    fn tell(&self, code: &str, detail: impl FnOnce() -> String) {
+        Denials::new(self.setup.as_ref(), &self.plugin).tell(code, detail);
     }
 
     fn notice(&self, suppressed: u64) {
@@ -138,6 +173,16 @@ impl Drop for GuestLog {
     }
 }
 
+/// Marks that turn the direction of writing, with which a line can be made to look like another.
+fn turns(char: char) -> bool {
+    matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether a text could pass for something else on a terminal. Line ends are not counted: honest texts have them too.
+fn forges(text: &str) -> bool {
+    text.chars().any(|char| turns(char) || (char.is_control() && !matches!(char, '\t' | '\n' | '\r')))
+}
+
 /// `text` cut to `max` bytes, on one line and without control characters: terminal sequences are taken out, the rest is
 /// shown escaped.
 pub(crate) fn clean(text: &str, max: usize) -> String {
@@ -157,8 +202,7 @@ pub(crate) fn clean(text: &str, max: usize) -> String {
                 }
             }
             '\t' => out.push(' '),
-            // Also the marks that turn the direction of writing, with which a line can be made to look like another.
-            char if char.is_control() || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
+            char if char.is_control() || turns(char) => {
                 out.extend(char.escape_default());
             }
             char => out.push(char),
@@ -180,6 +224,12 @@ mod tests {
         assert_eq!(clean("\u{1b}[31;1mred\u{1b}[0m", 100), "red");
         assert_eq!(clean("\u{1b}]0;title\u{7}x", 100), "\\u{1b}]0;title\\u{7}x");
         assert_eq!(clean("a\u{202e}b\0", 100), "a\\u{202e}b\\u{0}");
+    }
+
+    #[test]
+    fn a_forgery_is_told_from_an_honest_text() {
+        assert!(["\u{1b}[2J", "\0", "a\u{202e}b", "\u{9b}31m"].into_iter().all(forges));
+        assert!(!["two\nlines\r\n", "a\ttab", "äöü 漢字", ""].into_iter().any(forges));
     }
 
     #[test]

@@ -91,6 +91,11 @@ impl Refusal {
             Self::Empty | Self::NoName | Self::Special | Self::Denied(_) | Self::Contains(_) | Self::NotAllowed(_)
         )
     }
+
+    /// Whether it is the policy that forbids it, whatever lies there.
+    pub(crate) fn is_denial(&self) -> bool {
+        matches!(self, Self::Special | Self::Denied(_) | Self::Contains(_) | Self::NotAllowed(_))
+    }
 }
 
 impl PathPolicy {

@@ -5,12 +5,13 @@ use std::future::Future;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use wharf_core::audit::Denial;
 use wharf_core::plugin::{Checked, Kind, Plugin, PluginFacts, SinkTask, SourceTask, TaskSetup, WebhookTask};
 use wharf_core::{Config, Death, DeathKind, Descriptor, InstanceError, PluginId, Problem};
 
 use crate::instance::{Part, watched};
 use crate::task::{Blueprint, Shared};
-use crate::{capability, classify, convert, network, sink, source, split, webhook};
+use crate::{capability, classify, convert, denials, network, sink, source, split, webhook};
 
 /// A component that describes itself as a source or a sink.
 pub(crate) struct WasmPlugin {
@@ -96,6 +97,13 @@ impl Plugin for WasmPlugin {
         let mut problems = capability::check(descriptor, config, paths);
         problems.extend(network::check(descriptor, config, egress, paths));
         problems
+    }
+
+    fn denials(&self, config: &Config) -> Vec<Denial> {
+        let Blueprint { descriptor, paths, egress, .. } = &self.blueprint;
+        let paths = capability::denied(descriptor, config, paths).into_iter();
+        let paths = paths.map(|detail| Denial { code: denials::PATH, detail });
+        paths.chain(network::denied(descriptor, config, egress)).collect()
     }
 
     async fn start_source(&self, setup: TaskSetup) -> Result<Box<dyn SourceTask>, InstanceError> {

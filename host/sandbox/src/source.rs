@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 use wharf_core::plugin::{PollLimits, Polled, SourceTask, TaskSetup};
-use wharf_core::{InstanceError, SourceOffset};
+use wharf_core::{Batch, InstanceError, SourceOffset};
 
 use crate::actor::{self, Answer, Handle, Life, Reply, reply};
 use crate::bindings::source::SourcePartIndices;
@@ -87,6 +87,7 @@ async fn poll(
     let allowed = wanted.max_wait.saturating_add(limits.call_deadline);
     let wait = u32::try_from(wanted.max_wait.as_millis()).unwrap_or(u32::MAX);
     let PollLimits { max_rows, max_bytes, .. } = wanted;
+    let max_rows = max_rows.min(Batch::MAX_ROWS);
     let polled = watched!(live, "poll", allowed, |store| guest.call_poll(store, max_rows, max_bytes, wait))?;
     let polled = polled.map_err(convert::failure)?;
     let batch = convert::batch(polled.batch);

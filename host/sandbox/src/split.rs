@@ -38,15 +38,15 @@ pub(crate) fn within(descriptor: &Descriptor, config: &Config, mut tasks: Vec<Co
 fn is_within(key: &ConfigKey, config: &Config, value: &str) -> bool {
     let written = config.get(&key.name).map(String::as_str);
     match key.value_type {
-        // A default names an endpoint too, but it is the plugin's word and grants none.
+        // A default names something too, but it is the plugin's word and grants nothing.
         ValueType::Endpoint => written.is_some_and(|written| written.trim() == value.trim()),
         ValueType::EndpointList => written.is_some_and(|written| {
             value.split(',').all(|item| written.split(',').any(|own| own.trim() == item.trim()))
         }),
-        ValueType::FileRead | ValueType::FileWrite => written.or(key.default.as_deref()) == Some(value),
-        ValueType::PathRead | ValueType::PathWrite => written
-            .or(key.default.as_deref())
-            .is_some_and(|own| own == value || is_below(Path::new(own), Path::new(value))),
+        ValueType::FileRead | ValueType::FileWrite => written == Some(value),
+        ValueType::PathRead | ValueType::PathWrite => {
+            written.is_some_and(|own| own == value || is_below(Path::new(own), Path::new(value)))
+        }
         _ => true,
     }
 }
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn a_task_gets_no_more_than_the_connector() {
         for good in [
-            &[("url", "a:1"), ("urls", "b:2"), ("dir", "/d"), ("file", "/default"), ("free", "y")][..],
+            &[("url", "a:1"), ("urls", "b:2"), ("dir", "/d"), ("free", "y")][..],
             &[("urls", "c:3,a:1"), ("dir", "/d/e/f"), ("more", "evil:1")],
             &[("url", ""), ("urls", " ")],
             &[],
@@ -123,6 +123,7 @@ mod tests {
             ("dir", "/dd"),
             ("dir", "/d/../etc"),
             ("file", "/etc/passwd"),
+            ("file", "/default"),
         ] {
             assert!(!is_ok(&[bad]), "{bad:?}");
         }

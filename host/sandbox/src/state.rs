@@ -13,6 +13,7 @@ use wharf_egress::Gate;
 
 use crate::bindings::base::Base;
 use crate::capability::Grant;
+use crate::denials::Denials;
 use crate::filesystem::{Granted, GrantedFilesystem, View};
 use crate::limiter::Limiter;
 use crate::limits::Limits;
@@ -90,7 +91,7 @@ impl State {
         let granted = &mut self.granted;
         let inner =
             wasmtime_wasi::filesystem::WasiFilesystemCtxView { ctx: self.wasi.filesystem(), table: &mut self.table };
-        View { inner, granted }
+        View { inner, granted, denials: Denials::new(self.setup.as_ref(), self.log.plugin()) }
     }
 
     pub(crate) fn network_view(&mut self) -> network::View<'_> {

@@ -13,6 +13,7 @@ use crate::bindings::base::Base;
 use crate::capability::{self, Grant};
 use crate::classify;
 use crate::convert;
+use crate::denials::{self, Denials};
 use crate::instance::{Live, Ready, watched};
 use crate::limits::Limits;
 use crate::log::GuestLog;
@@ -63,11 +64,16 @@ impl Blueprint {
         shared: &Shared,
     ) -> Result<(Live, Arc<Base>, std::time::Duration), InstanceError> {
         let began = Instant::now();
-        let grants = self.grants(&setup.config).await?;
         let plugin = self.id.to_string();
+        let grants = self.grants(&setup.config).await.inspect_err(|_| {
+            // It was allowed when it was configured: a link has been turned since, or the operator's settings have.
+            for denied in capability::denied(&self.descriptor, &setup.config, &self.paths) {
+                Denials::new(Some(setup), &plugin).tell(denials::PATH, || denied);
+            }
+        })?;
         let gate = network::gate(&self.descriptor, setup, &plugin, &self.egress, &self.paths).await?;
         let context = &setup.context;
-        let log = GuestLog::new(&self.limits, &context.connector, context.task, &plugin);
+        let log = GuestLog::new(&self.limits, &context.connector, context.task, &plugin).of(setup);
         let metrics =
             Arc::new(InstanceMetrics::new(&context.connector, context.task, &plugin, self.limits.metric_series));
         shared.metrics.add(&metrics);

@@ -44,6 +44,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
     ("wharf-integration", &[]),
     ("wharf-chaos-tests", &["wharf-faults", "wharf-integration"]),
+    ("wharf-security-tests", &["wharf-integration"]),
 ];
 
 /// Dependencies with an owner: who may name them in its manifest. Whoever is listed does.
@@ -72,6 +73,7 @@ const NEVER_REACHES: &[(&str, &[&str])] = &[
     ("xtask", &["wasmtime", "sled", "axum", "tokio"]),
     ("wharf-integration", &["wasmtime", "sled", "axum", "tokio"]),
     ("wharf-chaos-tests", &["wasmtime", "sled", "axum", "tokio"]),
+    ("wharf-security-tests", &["wasmtime", "sled", "axum", "tokio"]),
 ];
 
 /// What does input and output, or is an engine of its own.

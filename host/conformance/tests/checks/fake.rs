@@ -180,7 +180,7 @@ impl FakePlugin {
             let message = "it is something else".to_owned();
             return Err(Death { kind: DeathKind::Instantiation, message }.into());
         }
-        setup.meter.memory_is(if self.fault == "limits.memory" { 1 << 30 } else { 1 << 20 });
+        setup.meter.memory_grew(if self.fault == "limits.memory" { 1 << 30 } else { 1 << 20 });
         match self.fault {
             "lifecycle.starts" => return died(),
             "retriable" if setup.context.attempt == 1 => return Err(not_now(None)),

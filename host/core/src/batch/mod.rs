@@ -115,10 +115,12 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// The most rows of one batch. Rows without any cell take no bytes in the guest but do in the queue, so that they
+    /// must be bounded by their number.
+    pub const MAX_ROWS: u32 = 1 << 20;
+
     /// In `key_schema_of` and `value_schema_of`: this row has no schema.
     pub const NO_SCHEMA: u16 = u16::MAX;
-    /// The most rows that [`Batch::check`] lets pass.
-    pub const MAX_ROWS: u32 = 1 << 22;
 }
 
 /// From `first_row` up to the next origin's, rows come from this partition of the queue.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::registry::PluginRegistry;
 use super::webhook::WebhookTask;
 use super::{Checked, Descriptor, PluginFacts, PluginId};
-use crate::audit::Auditor;
+use crate::audit::{Auditor, Denial};
 use crate::batch::{Batch, Delivery};
 use crate::config::Config;
 use crate::failure::{Death, DeathKind, InstanceError, Rejection};
@@ -69,6 +69,12 @@ pub trait Plugin: Send + Sync + fmt::Debug {
     /// that name a file that it can be opened. Changes and creates nothing, but looks at the file system. The answer holds
     /// one problem for each key that names something forbidden or unusable.
     fn check_capabilities(&self, config: &Config) -> Vec<crate::failure::Problem>;
+
+    /// What of `config` the operator's policy forbids, for the audit; asked where [`Plugin::check_capabilities`] found
+    /// something. A missing file is a problem, but no denial.
+    fn denials(&self, _config: &Config) -> Vec<Denial> {
+        Vec::new()
+    }
 
     /// Instantiates with the capabilities of the configuration and calls `on-start`.
     ///

@@ -23,29 +23,39 @@ impl HostDescriptor for View<'_> {
         open: OpenFlags,
         flags: DescriptorFlags,
     ) -> FsResult<Resource<Descriptor>> {
-        match self.place(&fd, path)? {
-            Place::Plain(fd, path) => {
-                self.check_type(&fd, follow, &path).await?;
-                self.inner.open_at(fd, follow, path, open, flags).await
-            }
-            Place::Entry(fd, path) => {
-                self.check_type(&fd, PathFlags::empty(), &path).await?;
-                self.inner.open_at(fd, PathFlags::empty(), path, open, flags).await
-            }
-            Place::Itself(index) => {
-                let opened = self.inner.open_at(fd, PathFlags::empty(), ".".into(), open, flags).await?;
-                self.granted.restricted.insert(opened.rep(), index);
-                Ok(opened)
+        let asked = path.clone();
+        let answer: FsResult<Resource<Descriptor>> = async {
+            match self.place(&fd, path)? {
+                Place::Plain(fd, path) => {
+                    self.check_type(&fd, follow, &path).await?;
+                    self.inner.open_at(fd, follow, path, open, flags).await
+                }
+                Place::Entry(fd, path) => {
+                    self.check_type(&fd, PathFlags::empty(), &path).await?;
+                    self.inner.open_at(fd, PathFlags::empty(), path, open, flags).await
+                }
+                Place::Itself(index) => {
+                    let opened = self.inner.open_at(fd, PathFlags::empty(), ".".into(), open, flags).await?;
+                    self.granted.restricted.insert(opened.rep(), index);
+                    Ok(opened)
+                }
             }
         }
+        .await;
+        self.told("open", &asked, answer)
     }
 
     async fn stat_at(&mut self, fd: Resource<Descriptor>, follow: PathFlags, path: String) -> FsResult<DescriptorStat> {
-        match self.place(&fd, path)? {
-            Place::Plain(fd, path) => self.inner.stat_at(fd, follow, path).await,
-            Place::Entry(fd, path) => self.inner.stat_at(fd, PathFlags::empty(), path).await,
-            Place::Itself(_) => self.inner.stat(fd).await,
+        let asked = path.clone();
+        let answer: FsResult<DescriptorStat> = async {
+            match self.place(&fd, path)? {
+                Place::Plain(fd, path) => self.inner.stat_at(fd, follow, path).await,
+                Place::Entry(fd, path) => self.inner.stat_at(fd, PathFlags::empty(), path).await,
+                Place::Itself(_) => self.inner.stat(fd).await,
+            }
         }
+        .await;
+        self.told("stat", &asked, answer)
     }
 
     async fn metadata_hash_at(
@@ -54,11 +64,16 @@ impl HostDescriptor for View<'_> {
         follow: PathFlags,
         path: String,
     ) -> FsResult<MetadataHashValue> {
-        match self.place(&fd, path)? {
-            Place::Plain(fd, path) => self.inner.metadata_hash_at(fd, follow, path).await,
-            Place::Entry(fd, path) => self.inner.metadata_hash_at(fd, PathFlags::empty(), path).await,
-            Place::Itself(_) => self.inner.metadata_hash(fd).await,
+        let asked = path.clone();
+        let answer: FsResult<MetadataHashValue> = async {
+            match self.place(&fd, path)? {
+                Place::Plain(fd, path) => self.inner.metadata_hash_at(fd, follow, path).await,
+                Place::Entry(fd, path) => self.inner.metadata_hash_at(fd, PathFlags::empty(), path).await,
+                Place::Itself(_) => self.inner.metadata_hash(fd).await,
+            }
         }
+        .await;
+        self.told("stat", &asked, answer)
     }
 
     async fn set_times_at(
@@ -69,31 +84,58 @@ impl HostDescriptor for View<'_> {
         accessed: NewTimestamp,
         modified: NewTimestamp,
     ) -> FsResult<()> {
-        match self.place(&fd, path)? {
-            Place::Plain(fd, path) => self.inner.set_times_at(fd, follow, path, accessed, modified).await,
-            Place::Entry(fd, path) => self.inner.set_times_at(fd, PathFlags::empty(), path, accessed, modified).await,
-            Place::Itself(_) => refused(),
+        let asked = path.clone();
+        let answer: FsResult<()> = async {
+            match self.place(&fd, path)? {
+                Place::Plain(fd, path) => self.inner.set_times_at(fd, follow, path, accessed, modified).await,
+                Place::Entry(fd, path) => {
+                    self.inner.set_times_at(fd, PathFlags::empty(), path, accessed, modified).await
+                }
+                Place::Itself(_) => refused(),
+            }
         }
+        .await;
+        self.told("set the times of", &asked, answer)
     }
 
     async fn create_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
-        let (fd, path) = self.place_of_entry(&fd, path)?;
-        self.inner.create_directory_at(fd, path).await
+        let asked = path.clone();
+        let answer: FsResult<()> = async {
+            let (fd, path) = self.place_of_entry(&fd, path)?;
+            self.inner.create_directory_at(fd, path).await
+        }
+        .await;
+        self.told("create the directory", &asked, answer)
     }
 
     async fn remove_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
-        let (fd, path) = self.place_of_entry(&fd, path)?;
-        self.inner.remove_directory_at(fd, path).await
+        let asked = path.clone();
+        let answer: FsResult<()> = async {
+            let (fd, path) = self.place_of_entry(&fd, path)?;
+            self.inner.remove_directory_at(fd, path).await
+        }
+        .await;
+        self.told("remove the directory", &asked, answer)
     }
 
     async fn unlink_file_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
-        let (fd, path) = self.place_of_entry(&fd, path)?;
-        self.inner.unlink_file_at(fd, path).await
+        let asked = path.clone();
+        let answer: FsResult<()> = async {
+            let (fd, path) = self.place_of_entry(&fd, path)?;
+            self.inner.unlink_file_at(fd, path).await
+        }
+        .await;
+        self.told("remove", &asked, answer)
     }
 
     async fn readlink_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<String> {
-        let (fd, path) = self.place_of_entry(&fd, path)?;
-        self.inner.readlink_at(fd, path).await
+        let asked = path.clone();
+        let answer: FsResult<String> = async {
+            let (fd, path) = self.place_of_entry(&fd, path)?;
+            self.inner.readlink_at(fd, path).await
+        }
+        .await;
+        self.told("read the link", &asked, answer)
     }
 
     async fn rename_at(
@@ -103,30 +145,36 @@ impl HostDescriptor for View<'_> {
         new_fd: Resource<Descriptor>,
         new: String,
     ) -> FsResult<()> {
-        self.whole(&fd)?;
-        self.whole(&new_fd)?;
-        self.inner.rename_at(fd, old, new_fd, new).await
+        let asked = format!("{old} to {new}");
+        let answer: FsResult<()> = async {
+            self.whole(&fd)?;
+            self.whole(&new_fd)?;
+            self.inner.rename_at(fd, old, new_fd, new).await
+        }
+        .await;
+        self.told("rename", &asked, answer)
     }
 
     async fn link_at(
         &mut self,
         _: Resource<Descriptor>,
         _: PathFlags,
-        _: String,
+        old: String,
         _: Resource<Descriptor>,
-        _: String,
+        new: String,
     ) -> FsResult<()> {
-        refused()
+        self.told("link", &format!("{old} to {new}"), refused())
     }
 
-    async fn symlink_at(&mut self, _: Resource<Descriptor>, _: String, _: String) -> FsResult<()> {
-        refused()
+    async fn symlink_at(&mut self, _: Resource<Descriptor>, old: String, new: String) -> FsResult<()> {
+        self.told("link", &format!("{new} to {old}"), refused())
     }
 
     // What works on a directory as a whole.
 
     async fn read_directory(&mut self, fd: Resource<Descriptor>) -> FsResult<Resource<ReaddirIterator>> {
-        self.whole(&fd)?;
+        let whole = self.whole(&fd);
+        self.told("list", ".", whole)?;
         self.inner.read_directory(fd).await
     }
 

@@ -24,6 +24,7 @@ use wasmtime_wasi::p2::{FsError, FsResult, ReaddirIterator};
 use wasmtime_wasi::{FsPerms, OpenMode};
 
 use crate::capability::{EntryGrant, Grant, Scope};
+use crate::denials::Denials;
 
 /// What one instance was granted.
 #[derive(Default)]
@@ -99,6 +100,7 @@ impl HasData for GrantedFilesystem {
 pub(crate) struct View<'a> {
     pub(crate) inner: WasiFilesystemCtxView<'a>,
     pub(crate) granted: &'a mut Granted,
+    pub(crate) denials: Denials<'a>,
 }
 
 fn refused<T>() -> FsResult<T> {
@@ -110,6 +112,15 @@ fn again(fd: &Resource<Descriptor>) -> Resource<Descriptor> {
 }
 
 impl View<'_> {
+    /// Passes an answer on, and tells the audit where it is that something is not permitted.
+    fn told<T>(&self, what: &str, path: &str, answer: FsResult<T>) -> FsResult<T> {
+        answer.inspect_err(|error| {
+            if matches!(error.downcast_ref(), Some(ErrorCode::NotPermitted)) {
+                self.denials.path(what, path);
+            }
+        })
+    }
+
     fn restricted(&self, fd: &Resource<Descriptor>) -> Option<usize> {
         self.granted.restricted.get(&fd.rep()).copied()
     }

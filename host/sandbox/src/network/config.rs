@@ -6,6 +6,7 @@
 use std::io::Read as _;
 use std::sync::Arc;
 
+use wharf_core::audit::Denial;
 use wharf_core::config::{TLS_CA_FILE, TLS_CERTIFICATE_FILE, TLS_KEY_FILE};
 use wharf_core::plugin::{TaskSetup, ValueType};
 use wharf_core::{Config, Descriptor, Failure, InstanceError, Problem};
@@ -67,6 +68,16 @@ pub(crate) fn check(
     }
     problems.extend(tls(config, egress, paths).err());
     problems
+}
+
+/// What `config` names and the operator's ceiling forbids, for the audit.
+pub(crate) fn denied(descriptor: &Descriptor, config: &Config, egress: &EgressPolicy) -> Vec<Denial> {
+    let (found, _) = endpoints(descriptor, config);
+    let denied = found.into_iter().filter_map(|(key, endpoint)| {
+        let refusal = egress.ceiling.check_endpoint(&endpoint).err()?;
+        Some(Denial { code: refusal.code(), detail: format!("{key}: {endpoint} {refusal}") })
+    });
+    denied.collect()
 }
 
 /// The gate of a task.

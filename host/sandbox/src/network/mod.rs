@@ -32,7 +32,7 @@ use wasmtime_wasi_http::WasiHttpCtx;
 use wharf_egress::gate::codes;
 use wharf_egress::{EgressError, Gate, Permit};
 
-pub(crate) use config::{check, gate, has_endpoints};
+pub(crate) use config::{check, denied, gate, has_endpoints};
 pub use policy::EgressPolicy;
 
 use crate::state::State;
