@@ -79,8 +79,7 @@ fn list(client: &Client, output: &mut Output) -> anyhow::Result<()> {
                 found.summary,
             ]
         });
-        let header =
-            ["NAME", "VERSION", "TYPE", "SHA256", "SIZE", "SIGNATURE", "APPROVED", "USED BY", "SUMMARY"];
+        let header = ["NAME", "VERSION", "TYPE", "SHA256", "SIZE", "SIGNATURE", "APPROVED", "USED BY", "SUMMARY"];
         output.table(&header, rows.collect())?;
     }
     for Broken { file, code, message, plugin, sha256 } in broken {
