@@ -24,7 +24,12 @@ const UPLOADS: usize = 2;
 
 impl App {
     pub(crate) fn new(worker: Worker, options: ApiOptions) -> Self {
-        Self { worker, options: Arc::new(options), readers: Arc::new(Readers::new()), uploads: Arc::new(Semaphore::new(UPLOADS)) }
+        Self {
+            worker,
+            options: Arc::new(options),
+            readers: Arc::new(Readers::new()),
+            uploads: Arc::new(Semaphore::new(UPLOADS)),
+        }
     }
 
     /// Asks the worker something that changes nothing. Given up when the caller goes away.

@@ -225,3 +225,17 @@ async fn records_are_read_in_pages_and_topics_deleted() {
     assert_eq!(api.send(Method::DELETE, "/topics/t", &[], "").await.status, 204);
     api.get("/topics/t").await.is_error(404, "Topic t not found");
 }
+
+#[tokio::test]
+async fn a_catalog_that_cannot_be_changed_says_so_and_uploads_must_say_what_they_are() {
+    let api = Api::start().await;
+    for path in ["/plugins/x/1.0.0", "/plugins/verify", "/plugins/audit"] {
+        let answer = api.get(path).await;
+        assert_eq!((answer.status, answer.json()["error_code"].clone()), (StatusCode::NOT_FOUND, json!(404)), "{path}");
+        assert!(answer.json()["message"].as_str().unwrap().starts_with("NOT_FOUND: "), "{path}");
+    }
+    let answer = api.send(Method::POST, "/plugins", &[("content-type", "application/wasm")], "x").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    let answer = api.send(Method::OPTIONS, "/plugins", &[], "").await;
+    assert_eq!(answer.headers[header::ALLOW], "HEAD,GET,POST,OPTIONS");
+}

@@ -133,9 +133,8 @@ impl Registry {
         let id = &it.plugin;
         // Without the file only the digest and the name can be judged; the signature was when it was loaded.
         let recorded = self.records.get(&id.sha256).map(|record| record.signature);
-        let judged = recorded.map_or(Ok(()), |signature| {
-            self.options.policy.judge(&id.name, &id.version, &id.sha256, &signature)
-        });
+        let judged = recorded
+            .map_or(Ok(()), |signature| self.options.policy.judge(&id.name, &id.version, &id.sha256, &signature));
         let short = id.sha256.get(..12).unwrap_or_default();
         let changed = snapshot.seen().iter().any(|seen| seen.is_of(&id.name, &id.version));
         let (severity, code, message) = match judged {
@@ -151,7 +150,9 @@ impl Registry {
             Ok(()) => (
                 Severity::Warning,
                 "NOT_INSTALLED",
-                format!("connectors run bytes (SHA-256 {short}…) that are not installed any more: they end with a restart"),
+                format!(
+                    "connectors run bytes (SHA-256 {short}…) that are not installed any more: they end with a restart"
+                ),
             ),
         };
         Finding {

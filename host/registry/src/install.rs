@@ -204,13 +204,18 @@ impl Registry {
                 None => Ok(self.describe(seen)),
                 Some(refusal) => Err(refusal.clone().into()),
             },
-            None => Err(PluginRefusal::new("NOT_STORED", "the file is gone from the plugins directory: install it again")),
+            None => {
+                Err(PluginRefusal::new("NOT_STORED", "the file is gone from the plugins directory: install it again"))
+            }
         }
     }
 }
 
 fn download_failed(url: &str, error: &FetchError) -> PluginRefusal {
-    PluginRefusal::new("DOWNLOAD_FAILED", format!("{url} could not be fetched: {error}; check the URL, or install a file"))
+    PluginRefusal::new(
+        "DOWNLOAD_FAILED",
+        format!("{url} could not be fetched: {error}; check the URL, or install a file"),
+    )
 }
 
 /// Names go into file names: whatever the loader lets pass, they lead nowhere.

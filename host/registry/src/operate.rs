@@ -31,7 +31,9 @@ impl PluginRegistry for Registry {
         let _one = self.changing.lock().await;
         let done = self.install_now(request).await;
         match &done {
-            Ok(it) => self.tell("plugin.installed", &it.name, &it.version, &format!("{} from {}", it.sha256, it.origin)),
+            Ok(it) => {
+                self.tell("plugin.installed", &it.name, &it.version, &format!("{} from {}", it.sha256, it.origin))
+            }
             Err(refusal) => self.tell("plugin.refused", "", "", &refusal.to_string()),
         }
         done
@@ -76,7 +78,13 @@ impl Registry {
         let plugin = if name.is_empty() { String::new() } else { format!("{name}@{version}") };
         tracing::info!(code, plugin, detail, "plugins were changed");
         let (connector, task) = (String::new(), None);
-        self.options.audit.record(AuditEvent { code: code.to_owned(), connector, task, plugin, detail: detail.to_owned() });
+        self.options.audit.record(AuditEvent {
+            code: code.to_owned(),
+            connector,
+            task,
+            plugin,
+            detail: detail.to_owned(),
+        });
     }
 
     async fn approve_now(&self, name: &str, version: &str, digest: Option<&str>) -> Result<Installed, PluginRefusal> {
@@ -126,7 +134,9 @@ impl Registry {
                 None => Ok(self.describe(seen)),
                 Some(refusal) => Err(refusal.clone().into()),
             },
-            None => Err(PluginRefusal::new("CORRUPT", "the file was changed meanwhile: look at it and approve it again")),
+            None => {
+                Err(PluginRefusal::new("CORRUPT", "the file was changed meanwhile: look at it and approve it again"))
+            }
         }
     }
 

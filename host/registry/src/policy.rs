@@ -38,7 +38,9 @@ impl std::str::FromStr for Revoked {
             Some((name, version)) if !name.is_empty() && crate::version::parse(version).is_some() => {
                 Ok(Self::Plugin(text.to_owned()))
             }
-            _ => Err(format!("{text:?} is neither a SHA-256 nor a plugin: write 64 hexadecimal digits or NAME@VERSION")),
+            _ => {
+                Err(format!("{text:?} is neither a SHA-256 nor a plugin: write 64 hexadecimal digits or NAME@VERSION"))
+            }
         }
     }
 }
@@ -115,9 +117,9 @@ impl Policy {
             self.publishers.iter().filter(|it| it.owns(name)).map(|publisher| publisher.name.as_str()).collect();
         let mismatch = |what: String| Err(refusal("IDENTITY_MISMATCH", what));
         match signature {
-            SignatureState::Verified { plugin: Some(signed), .. } if *signed != id => {
-                mismatch(format!("the file is {id}, and its signature was made for {signed}: get the signature of {id}"))
-            }
+            SignatureState::Verified { plugin: Some(signed), .. } if *signed != id => mismatch(format!(
+                "the file is {id}, and its signature was made for {signed}: get the signature of {id}"
+            )),
             SignatureState::Verified { publisher, key, .. }
                 if !self.publishers.iter().any(|it| it.key_id() == *key && it.owns(name)) =>
             {
@@ -222,8 +224,8 @@ mod tests {
         #[test]
         fn every_text_fits_itself_and_itself_with_a_star(text in "[a-z-]{0,12}", at in 0_usize..12) {
             prop_assert!(matches(&text, &text));
-            let at = at.min(text.len());
-            let pattern = [&text[..at], "*", &text[at..]].concat();
+            let (before, after) = text.split_at(at.min(text.len()));
+            let pattern = [before, "*", after].concat();
             prop_assert!(matches(&pattern, &text));
         }
     }

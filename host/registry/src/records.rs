@@ -208,7 +208,8 @@ impl Records {
     /// # Errors
     /// When a record cannot be written.
     pub(crate) fn withdraw_others(&self, name: &str, version: &str, keep: &str) -> io::Result<()> {
-        let others = |record: &Record| record.is_of(name, version) && record.sha256 != keep && record.approved_at.is_some();
+        let others =
+            |record: &Record| record.is_of(name, version) && record.sha256 != keep && record.approved_at.is_some();
         for record in self.all().into_iter().filter(others) {
             self.put(Record { approved_at: None, ..record })?;
         }

@@ -119,8 +119,9 @@ impl Registry {
             return Err(RegistryError::Directory { dir, source });
         }
         let records = match &options.records_dir {
-            Some(dir) => Records::open(dir.clone())
-                .map_err(|source| RegistryError::Records { dir: dir.clone(), source })?,
+            Some(dir) => {
+                Records::open(dir.clone()).map_err(|source| RegistryError::Records { dir: dir.clone(), source })?
+            }
             None => Records::default(),
         };
         let (records, changing, files) = (Arc::new(records), Mutex::default(), Mutex::default());

@@ -127,8 +127,7 @@ pub(crate) fn read(path: &Path, max: u64) -> Result<Content, LoadError> {
     let (signed, signature) = read_signature(&signature_path(path));
     let after = Stamp::of(&file.metadata().map_err(unreadable)?);
     let now = SystemTime::now();
-    let settled =
-        after == stamp && stamp.is_settled(now) && signed.is_none_or(|signed| signed.is_settled(now));
+    let settled = after == stamp && stamp.is_settled(now) && signed.is_none_or(|signed| signed.is_settled(now));
     let stamps = Stamps { wasm: stamp, signature: signed };
     Ok(Content { stamps, settled, sha256: sha256(&bytes), signature, bytes: bytes.into() })
 }

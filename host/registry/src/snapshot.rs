@@ -111,9 +111,8 @@ impl Snapshot {
 
     /// Why a plugin that fits the class may not run.
     pub(crate) fn refused(&self, class: &str) -> Option<LoadError> {
-        let fits = |seen: &&Seen| {
-            seen.plugin.as_ref().is_some_and(|plugin| naming::fit(plugin.descriptor(), class).is_some())
-        };
+        let fits =
+            |seen: &&Seen| seen.plugin.as_ref().is_some_and(|plugin| naming::fit(plugin.descriptor(), class).is_some());
         self.seen.iter().filter(fits).find_map(|seen| seen.refusal.clone())
     }
 
@@ -190,7 +189,8 @@ fn modified(seen: &Seen) -> (i64, i64) {
 
 fn duplicate(plugin: &dyn Plugin, newest: &str) -> LoadError {
     let id = plugin.id();
-    let message = format!("{id} is in {newest} too, which is newer: remove one of the two, or give one of them another version");
+    let message =
+        format!("{id} is in {newest} too, which is newer: remove one of the two, or give one of them another version");
     LoadError { code: "DUPLICATE", message }
 }
 

@@ -220,8 +220,7 @@ impl Worker {
         let connector = self.find(name).ok_or_else(|| WorkerError::no_status(name))?;
         let view = connector.view();
         let mut status = view.status();
-        status.connector.plugin_change =
-            plugin_use::change(&*self.inner.env.catalog, &view.config(), &view.plugins());
+        status.connector.plugin_change = plugin_use::change(&*self.inner.env.catalog, &view.config(), &view.plugins());
         Ok(status)
     }
 

@@ -157,9 +157,8 @@ mod tests {
 
     #[test]
     fn components_do_not_lie_in_each_other_without_end() {
-        let wasm = (0..100).fold(COMPONENT_HEADER.to_vec(), |inner, _| {
-            [COMPONENT_HEADER, &section(COMPONENT, &inner)].concat()
-        });
+        let wasm = (0..100)
+            .fold(COMPONENT_HEADER.to_vec(), |inner, _| [COMPONENT_HEADER, &section(COMPONENT, &inner)].concat());
         assert_eq!(check(&wasm, &limits(1, 1000)).unwrap_err().code, "TOO_COMPLEX");
     }
 

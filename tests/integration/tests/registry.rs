@@ -91,10 +91,7 @@ fn sign(pair: &KeyPair, bytes: &[u8], comment: &str) -> String {
 }
 
 fn publisher(name: &str, pair: &KeyPair, plugins: &str) -> String {
-    format!(
-        "[[plugins.publishers]]\nname = \"{name}\"\nkey = \"{}\"\nplugins = [\"{plugins}\"]\n",
-        pair.pk.to_base64()
-    )
+    format!("[[plugins.publishers]]\nname = \"{name}\"\nkey = \"{}\"\nplugins = [\"{plugins}\"]\n", pair.pk.to_base64())
 }
 
 #[test]
@@ -112,9 +109,7 @@ fn versions_live_side_by_side_and_a_connector_takes_the_one_it_is_pinned_to() {
 
     let input = worker.path("in.txt");
     write(&input, "one\n");
-    let config = |version: &str| {
-        json!({"connector.class": "file-source", "file": input, "topic": "t", "connector.plugin.version": version})
-    };
+    let config = |version: &str| json!({"connector.class": "file-source", "file": input, "topic": "t", "connector.plugin.version": version});
     worker.create("pinned", config("[0.1,0.2)"));
     worker.create("newest", json!({"connector.class": "file-source", "file": input, "topic": "t"}));
     for (name, version) in [("pinned", "0.1.0"), ("newest", "0.2.0")] {
@@ -158,7 +153,9 @@ fn a_running_task_keeps_its_bytes_when_the_file_changes_and_a_restart_moves_on()
     assert!(audit.contains("CHANGED") && audit.contains("used by from"), "{audit}");
 
     worker.rest().post_empty("/connectors/from/restart?includeTasks=true");
-    worker.wait_until("the restart has moved on", || one()["used_by"] == json!([{"connector": "from", "sha256": second}]));
+    worker.wait_until("the restart has moved on", || {
+        one()["used_by"] == json!([{"connector": "from", "sha256": second}])
+    });
     assert_eq!(change(&worker, "from"), "");
     append(&input, "three\n");
     worker.wait_for_text(&output, "one\ntwo\nthree\n");
@@ -345,7 +342,9 @@ fn links_and_names_that_lead_elsewhere_do_no_harm() {
     worker.wharf(&["plugin", "install", &file, "--replace"]).ok();
     assert_eq!(read(&victim), b"precious");
     assert!(fs::symlink_metadata(&link).unwrap().is_file());
-    for path in ["/plugins/..%2F..%2Ffiles%2Fvictim/1.0.0", "/plugins/%2Fetc/passwd", "/plugins/a%5Cb/1", "/plugins/ä/1"] {
+    for path in
+        ["/plugins/..%2F..%2Ffiles%2Fvictim/1.0.0", "/plugins/%2Fetc/passwd", "/plugins/a%5Cb/1", "/plugins/ä/1"]
+    {
         worker.rest().delete(path).expect(404);
         worker.rest().post_empty(&format!("{path}/approve")).expect(404);
         worker.rest().get(path).expect(404);

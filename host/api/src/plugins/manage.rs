@@ -94,7 +94,8 @@ pub(crate) async fn install(
         let text = body::read(body, app.options.body_limit, parts.headers.contains_key(header::EXPECT)).await?;
         from_json(&text)?
     } else {
-        let message = "send the plugin's bytes as application/wasm, or application/json such as {\"url\": \"https://…\"}";
+        let message =
+            "send the plugin's bytes as application/wasm, or application/json such as {\"url\": \"https://…\"}";
         return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     };
     let installed = app.command(|_| async move { registry(&*catalog)?.install(request).await }).await?;

@@ -5,9 +5,7 @@ use std::os::unix::fs::symlink;
 use std::sync::Mutex;
 
 use wharf_core::audit::{AuditEvent, Auditor};
-use wharf_core::plugin::{
-    Finding, InstallRequest, InstallSource, Installed, PluginRegistry as _, PluginUse, Severity,
-};
+use wharf_core::plugin::{Finding, InstallRequest, InstallSource, Installed, PluginRegistry as _, PluginUse, Severity};
 
 use super::*;
 use crate::{Fetch, FetchError, Policy};
@@ -71,7 +69,10 @@ async fn what_is_installed_is_there_under_its_name_and_version_and_approved() {
     let audit: Arc<dyn Auditor> = Arc::clone(&heard) as _;
     let bench = Bench::with(RegistryOptions { audit, ..RegistryOptions::default() });
     let installed = install(&bench, upload("alpha 1.0.0")).await.unwrap();
-    assert_eq!((installed.file.as_str(), installed.origin.as_str(), installed.size), ("alpha-1.0.0.wasm", "upload", 11));
+    assert_eq!(
+        (installed.file.as_str(), installed.origin.as_str(), installed.size),
+        ("alpha-1.0.0.wasm", "upload", 11)
+    );
     assert!(installed.approved_at.is_some() && installed.refused.is_none());
     assert_eq!((bench.list(), files(&bench)), (vec!["alpha@1.0.0".to_owned()], vec!["alpha-1.0.0.wasm".to_owned()]));
     install(&bench, upload("alpha 2.0.0")).await.unwrap();
@@ -294,4 +295,3 @@ async fn an_audit_tells_connectors_that_run_bytes_which_are_gone_or_changed() {
     assert_eq!(codes(&findings), [(Severity::Warning, "CHANGED"), (Severity::Warning, "NOT_INSTALLED")]);
     assert!(findings.iter().all(|finding| finding.connectors == ["one", "two"]), "{findings:?}");
 }
-

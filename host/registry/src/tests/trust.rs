@@ -109,6 +109,9 @@ async fn where_unsigned_is_warned_of_it_runs_and_every_audit_says_so() {
     let bench = bench(Policy { unsigned: Unsigned::Warn, ..Policy::default() });
     bench.write("a.wasm", "alpha 1.0.0");
     let findings = bench.registry.audit(&[]).await;
-    assert_eq!((findings.len(), findings[0].code.as_str(), findings[0].plugin.as_str()), (1, "UNSIGNED", "alpha@1.0.0"));
+    assert_eq!(
+        (findings.len(), findings[0].code.as_str(), findings[0].plugin.as_str()),
+        (1, "UNSIGNED", "alpha@1.0.0")
+    );
     assert_eq!(bench.list(), ["alpha@1.0.0"]);
 }

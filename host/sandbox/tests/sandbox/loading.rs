@@ -58,6 +58,22 @@ async fn a_file_that_is_too_large_is_not_even_looked_at() {
 }
 
 #[tokio::test]
+async fn what_has_too_much_in_it_is_not_compiled() {
+    let functions = sandbox(Limits { component_functions: 10, ..short() });
+    assert_eq!(functions.load(wasm("misbehaving-source")).await.unwrap_err().code, "TOO_COMPLEX");
+    let parts = sandbox(Limits { component_parts: 1, ..short() });
+    assert_eq!(parts.load(wasm("misbehaving-source")).await.unwrap_err().code, "TOO_COMPLEX");
+}
+
+#[tokio::test]
+async fn compiling_that_takes_too_long_is_given_up() {
+    let sandbox = sandbox(Limits { compile_deadline: std::time::Duration::ZERO, ..short() });
+    let error = sandbox.load(wasm("misbehaving-source")).await.unwrap_err();
+    assert_eq!(error.code, "COMPILE_TIMEOUT");
+    assert!(error.message.contains("compile-timeout-ms"), "{error}");
+}
+
+#[tokio::test]
 async fn a_plugin_that_cannot_start_within_its_memory_says_so() {
     let sandbox = sandbox(Limits { memory_bytes: 1 << 16, ..short() });
     let error = sandbox.load(wasm("misbehaving-source")).await.unwrap_err();

@@ -81,13 +81,13 @@ fn list(client: &Client, output: &mut Output) -> anyhow::Result<()> {
                 found.summary,
             ]
         });
-        let header =
-            ["NAME", "VERSION", "TYPE", "SHA256", "SIZE", "SIGNATURE", "APPROVED", "USED BY", "SUMMARY"];
+        let header = ["NAME", "VERSION", "TYPE", "SHA256", "SIZE", "SIGNATURE", "APPROVED", "USED BY", "SUMMARY"];
         output.table(&header, rows.collect())?;
     }
     for Broken { file, code, message, plugin, sha256 } in broken {
         let what = match (plugin, sha256) {
             (Some(plugin), Some(sha256)) => format!("{file} ({plugin}, sha256 {}) is not run", short(&sha256)),
+            (None, Some(sha256)) => format!("{file} (sha256 {}) is not run", short(&sha256)),
             _ => format!("{file} is no plugin"),
         };
         output.line(&format!("\n{what}: {code}: {message}"))?;

@@ -28,9 +28,11 @@ impl Plugins {
             if plugins.is_empty() {
                 bail!("the publisher {name} has no `plugins`: write the names of its plugins, such as [\"{name}-*\"]");
             }
-            publishers.push(Publisher::new(name, &key, plugins).map_err(|error| anyhow!("`plugins.publishers`: {error}"))?);
+            publishers
+                .push(Publisher::new(name, &key, plugins).map_err(|error| anyhow!("`plugins.publishers`: {error}"))?);
         }
-        let revoked = raw.revoked.iter().map(|text| text.parse().map_err(|error| anyhow!("`plugins.revoked`: {error}")));
+        let revoked =
+            raw.revoked.iter().map(|text| text.parse().map_err(|error| anyhow!("`plugins.revoked`: {error}")));
         let default = wharf_sandbox::Limits::default();
         let max_bytes = raw.max_bytes.unwrap_or(RegistryOptions::default().max_file_bytes);
         let timeout = raw.compile_timeout_ms.map_or(default.compile_deadline, Duration::from_millis);

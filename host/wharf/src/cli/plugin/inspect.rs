@@ -73,9 +73,7 @@ fn of_worker(what: &str, client: &Client) -> anyhow::Result<Shown> {
         None => (what, None),
     };
     let answer = client.get("/plugins")?;
-    let is_it = |plugin: &&Value| {
-        plugin["name"] == name && version.is_none_or(|version| plugin["version"] == version)
-    };
+    let is_it = |plugin: &&Value| plugin["name"] == name && version.is_none_or(|version| plugin["version"] == version);
     // Sorted by version: the last is the highest.
     if let Some(found) = answer["plugins"].as_array().into_iter().flatten().filter(is_it).next_back() {
         return serde_json::from_value(found.clone()).context("read the worker's list of plugins");
@@ -138,7 +136,8 @@ fn capabilities(kind: Kind, keys: &[ConfigKey]) -> Vec<String> {
     };
     let mut capabilities = Vec::new();
     capabilities.extend(
-        named(&[Endpoint, EndpointList]).map(|names| format!("network: connecting to what {names} names, nothing else")),
+        named(&[Endpoint, EndpointList])
+            .map(|names| format!("network: connecting to what {names} names, nothing else")),
     );
     capabilities.extend(named(&[FileRead, PathRead]).map(|names| format!("files: reading what {names} names")));
     capabilities
