@@ -22,7 +22,7 @@ use wharf_sandbox::{Limits, PathPolicy, Sandbox, SandboxOptions};
 use wharf_store::{Bucket, Change, Condition, SledStore, Store, StoreError};
 
 use crate::audit::AuditLog;
-use crate::fetch::HttpsFetch;
+use crate::fetch::Downloads;
 use crate::ingest;
 use crate::lock;
 use crate::settings::Settings;
@@ -135,12 +135,14 @@ async fn plugins(settings: &Settings, audit: Arc<dyn Auditor>) -> anyhow::Result
         ..SandboxOptions::default()
     };
     let sandbox = sandbox(options).await?;
+    // Where hosts are listed, what comes from another one is not what was allowed.
+    let downloads = Downloads::new(&settings.egress, plugins.policy.allowed_hosts.is_none())?;
     let options = RegistryOptions {
         max_file_bytes: plugins.max_bytes,
         policy: plugins.policy,
         records_dir: Some(settings.data_dir.join("plugins")),
         audit,
-        fetch: Some(Arc::new(HttpsFetch)),
+        fetch: Some(Arc::new(downloads)),
         ..RegistryOptions::default()
     };
     let registry = Registry::open_with(settings.plugins_dir.clone(), sandbox.clone(), options)?;

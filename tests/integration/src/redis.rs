@@ -38,7 +38,8 @@ impl RedisServer {
     /// Starts one that speaks nothing but TLS, with a certificate for `localhost`; see [`RedisServer::ca_file`].
     #[track_caller]
     pub fn with_tls() -> Self {
-        let mut server = Self { tls: true, ..Self::prepare() };
+        let mut server = Self::prepare();
+        server.tls = true;
         server.make_certificates().unwrap_or_else(|error| panic!("make certificates: {error}"));
         server.start_again();
         server
