@@ -1,7 +1,5 @@
 //! From the log to a real HTTP server, through the sandbox.
 
-#![expect(clippy::indexing_slicing, reason = "what helps a test may fail like a test")]
-
 use serde_json::{Value, json};
 use wharf_integration::{HttpServer, Setup, Worker, lines};
 

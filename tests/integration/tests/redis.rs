@@ -1,7 +1,5 @@
 //! Between a real redis-server and the log, through the sandbox: nothing is lost, whoever dies.
 
-#![expect(clippy::indexing_slicing, reason = "what helps a test may fail like a test")]
-
 use serde_json::{Value, json};
 use wharf_integration::{RedisServer, Setup, Worker};
 

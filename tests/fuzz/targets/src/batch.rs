@@ -30,7 +30,7 @@ pub fn batch(data: &[u8]) {
 /// Every accessor, which must answer with something or nothing, never with a panic, also where the lists do not fit.
 fn walk(batch: &Batch) {
     for row in batch.iter().take(WALKED as usize) {
-        let _: Vec<_> = row.headers.clone().take(WALKED as usize).collect();
+        std::hint::black_box(row.headers.clone().take(WALKED as usize).count());
     }
     for index in [0, 1, 7, batch.rows.wrapping_sub(1), batch.rows, u32::MAX] {
         let _: Option<Row<'_>> = batch.row(index);
@@ -47,7 +47,7 @@ fn cut(batch: &Batch, range: std::ops::Range<u32>) {
     let _: Batch = batch.slice(range.clone());
     let _: Batch = batch.select(&[range.start, range.end, range.end.saturating_add(3)]);
     let delivery = Delivery { batch: batch.clone(), ..Delivery::default() };
-    let _: bool = delivery.check().is_ok();
+    std::hint::black_box(delivery.check().is_ok());
     let _: Delivery = delivery.slice(range);
 }
 

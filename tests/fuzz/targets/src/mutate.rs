@@ -131,8 +131,11 @@ fn section(rng: &mut Rng, sections: &mut Vec<(u8, Vec<u8>)>, other: &[u8]) {
     }
 }
 
-/// The header and the sections, each with its number. `None` where the sizes do not fit.
-fn sections(input: &[u8]) -> Option<(Vec<u8>, Vec<(u8, Vec<u8>)>)> {
+/// A section's number and what is in it.
+type Section = (u8, Vec<u8>);
+
+/// The header and the sections. `None` where the sizes do not fit.
+fn sections(input: &[u8]) -> Option<(Vec<u8>, Vec<Section>)> {
     let (header, mut rest) = input.split_at_checked(HEADER)?;
     let mut all = Vec::new();
     while let Some((&id, after)) = rest.split_first() {

@@ -68,7 +68,8 @@ pub(super) fn uninstall(plugin: &PluginRef, force: bool, client: &Client, output
     }
     let PluginRef { name, version } = plugin;
     output.line(&format!("uninstalled {name}@{version}"))?;
-    let used: Vec<&str> = gone["used_by"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let used: Vec<&str> =
+        gone.get("used_by").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     if !used.is_empty() {
         output.line(&format!("still running it, until they are restarted: {}", used.join(", ")))?;
     }

@@ -75,11 +75,11 @@ fn of_worker(what: &str, client: &Client) -> anyhow::Result<Shown> {
     let answer = client.get("/plugins")?;
     let is_it = |plugin: &&Value| plugin["name"] == name && version.is_none_or(|version| plugin["version"] == version);
     // Sorted by version: the last is the highest.
-    if let Some(found) = answer["plugins"].as_array().into_iter().flatten().filter(is_it).next_back() {
+    if let Some(found) = answer.get("plugins").and_then(Value::as_array).into_iter().flatten().rfind(is_it) {
         return serde_json::from_value(found.clone()).context("read the worker's list of plugins");
     }
     let starts = format!("{name}@{}", version.unwrap_or_default());
-    let broken = answer["broken"].as_array().into_iter().flatten();
+    let broken = answer.get("broken").and_then(Value::as_array).into_iter().flatten();
     let refused = broken.into_iter().find(|it| it["plugin"].as_str().is_some_and(|id| id.starts_with(&starts)));
     match refused {
         Some(it) => {
