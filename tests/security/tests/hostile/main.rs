@@ -1,6 +1,6 @@
 //! One hostile guest or configuration each: what it wants is denied, and the audit says so.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what helps a test may fail like a test")]
+#![expect(clippy::unwrap_used, reason = "what helps a test may fail like a test")]
 
 mod contract;
 mod dropped;
