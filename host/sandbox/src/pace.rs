@@ -6,6 +6,9 @@
 //!
 //! A task that took more than its share is made to wait, for as long as its debt says: a guest that computes at its next
 //! tick, one that comes back in time before its next call. The wait is the host's doing, so it moves the call's deadline.
+//!
+//! A call that computes for long gives way, too, while others want the cores: where the clock of its thread falls behind the
+//! wall's, somebody else was waiting. Calls that are done in time, as those of most connectors are, never meet this.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -24,6 +27,11 @@ const BURST: Duration = Duration::from_secs(1);
 /// The longest wait at a time. Debts beyond it are forgiven: only one long copy in the host can make them.
 const LONGEST_HOLD: Duration = Duration::from_secs(2);
 
+/// A call that computed for so long gives way while others want the cores.
+const LONG: Duration = Duration::from_millis(50);
+/// For so long at a time, which is what it computes between two looks.
+const GIVE_WAY: Duration = crate::engine::TICK;
+
 /// How fast one instance may go.
 #[derive(Debug)]
 pub(crate) struct Pace {
@@ -40,6 +48,10 @@ struct State {
     share: Option<Bucket>,
     /// How long the call under way was made to wait.
     held: Duration,
+    /// When `thread` was taken.
+    wall: Instant,
+    /// What the call under way has computed.
+    computed: Duration,
 }
 
 /// CPU time that this thread took.
@@ -54,7 +66,13 @@ impl Pace {
             let share = f64::from(percent.max(1)) / 100.0;
             Bucket::new(share, share * BURST.as_secs_f64())
         });
-        let state = State { thread: Duration::ZERO, share, held: Duration::ZERO };
+        let state = State {
+            thread: Duration::ZERO,
+            share,
+            held: Duration::ZERO,
+            wall: Instant::now(),
+            computed: Duration::ZERO,
+        };
         Self { meter, began: Instant::now(), state: Mutex::new(state) }
     }
 
@@ -64,7 +82,9 @@ impl Pace {
 
     /// A deadline begins.
     pub(crate) fn begin(&self) {
-        self.state().held = Duration::ZERO;
+        let mut state = self.state();
+        state.held = Duration::ZERO;
+        state.computed = Duration::ZERO;
     }
 
     /// A function of the guest is called.
@@ -76,15 +96,23 @@ impl Pace {
 
     /// Guest code is about to run on this thread.
     fn enter(&self) {
-        self.state().thread = thread_time();
+        let mut state = self.state();
+        state.thread = thread_time();
+        state.wall = Instant::now();
     }
 
-    /// Guest code has run, on this thread since [`Pace::enter`].
-    fn leave(&self) {
-        let now = thread_time();
+    /// Guest code has run, on this thread since [`Pace::enter`]. Says whether the call is a long one and somebody else
+    /// wanted its core meanwhile.
+    fn leave(&self) -> bool {
+        let (now, wall) = (thread_time(), Instant::now());
         let mut state = self.state();
         let took = now.saturating_sub(state.thread);
+        // A tenth may be the system's own.
+        let is_contended = took < wall.duration_since(state.wall).mul_f32(0.9);
         state.thread = now;
+        state.wall = wall;
+        state.computed += took;
+        let gives_way = is_contended && state.computed > LONG;
         if let Some(meter) = &self.meter {
             meter.computed(took);
         }
@@ -92,12 +120,13 @@ impl Pace {
             share.take(took.as_secs_f64(), self.began.elapsed());
             share.forgive(LONGEST_HOLD);
         }
+        gives_way
     }
 
     /// In the middle of a guest's computing, on its thread: how long it has to wait now.
     pub(crate) fn tick(&self) -> Option<Duration> {
-        self.leave();
-        self.debt()
+        let gives_way = self.leave();
+        self.debt().or(gives_way.then_some(GIVE_WAY))
     }
 
     fn debt(&self) -> Option<Duration> {
