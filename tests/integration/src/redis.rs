@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
 use crate::{ports, wait_until, write};
@@ -38,7 +38,8 @@ impl RedisServer {
     /// Starts one that speaks nothing but TLS, with a certificate for `localhost`; see [`RedisServer::ca_file`].
     #[track_caller]
     pub fn with_tls() -> Self {
-        let mut server = Self { tls: true, ..Self::prepare() };
+        let mut server = Self::prepare();
+        server.tls = true;
         server.make_certificates().unwrap_or_else(|error| panic!("make certificates: {error}"));
         server.start_again();
         server
@@ -47,6 +48,8 @@ impl RedisServer {
     fn make_certificates(&self) -> Result<(), rcgen::Error> {
         let ca_key = KeyPair::generate()?;
         let mut ca = CertificateParams::new(Vec::new())?;
+        // Another name than the server's own certificate has, or else that would look as if it had signed itself.
+        ca.distinguished_name.push(DnType::CommonName, "Wharf's test authority");
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         write(&self.ca_file(), ca.self_signed(&ca_key)?.pem());
         let key = KeyPair::generate()?;
