@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
 use crate::{ports, wait_until, write};
@@ -48,6 +48,8 @@ impl RedisServer {
     fn make_certificates(&self) -> Result<(), rcgen::Error> {
         let ca_key = KeyPair::generate()?;
         let mut ca = CertificateParams::new(Vec::new())?;
+        // Another name than the server's own certificate has, or else that would look as if it had signed itself.
+        ca.distinguished_name.push(DnType::CommonName, "Wharf's test authority");
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         write(&self.ca_file(), ca.self_signed(&ca_key)?.pem());
         let key = KeyPair::generate()?;
