@@ -178,6 +178,7 @@ impl Registry {
         let (id, now) = (checked.plugin.id(), now_millis());
         let new = || Record::new(&id.name, &id.version, &checked.sha256, now);
         let record = Record {
+            aliases: checked.plugin.descriptor().aliases.clone(),
             size: checked.bytes.len() as u64,
             origin: checked.origin.clone(),
             signature: checked.state.clone(),

@@ -13,13 +13,18 @@ pub(crate) enum Fit {
 
 /// How `class` fits the plugin, `None` where it does not.
 pub(crate) fn fit(descriptor: &Descriptor, class: &str) -> Option<Fit> {
+    fit_of(names(descriptor), class)
+}
+
+/// The same for a plugin of which only the name and the aliases are known.
+pub(crate) fn fit_of<'a>(mut names: impl Iterator<Item = &'a str> + Clone, class: &str) -> Option<Fit> {
     if class.is_empty() {
         return None;
     }
-    if names(descriptor).any(|name| name == class) {
+    if names.clone().any(|name| name == class) {
         return Some(Fit::Exact);
     }
-    names(descriptor).any(|name| stem(name) == stem(class)).then_some(Fit::Loose)
+    names.any(|name| stem(name) == stem(class)).then_some(Fit::Loose)
 }
 
 /// The name of `descriptors` that is least unlike `class`, where it is alike enough to be what was meant. It is spelt
@@ -33,7 +38,7 @@ pub(crate) fn nearest<'a>(descriptors: impl Iterator<Item = &'a Descriptor>, cla
     (distance <= (letters / 3).max(2) && distance < letters).then_some(name)
 }
 
-fn names(descriptor: &Descriptor) -> impl Iterator<Item = &str> {
+fn names(descriptor: &Descriptor) -> impl Iterator<Item = &str> + Clone {
     std::iter::once(descriptor.name.as_str()).chain(descriptor.aliases.iter().map(String::as_str))
 }
 

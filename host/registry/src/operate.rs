@@ -90,7 +90,8 @@ impl Registry {
     async fn approve_now(&self, name: &str, version: &str, digest: Option<&str>) -> Result<Installed, PluginRefusal> {
         self.look().await;
         let snapshot = self.snapshot();
-        let mut candidates: Vec<&Seen> = snapshot.seen().iter().filter(|seen| seen.is_of(name, version)).collect();
+        let mut candidates: Vec<&Seen> =
+            snapshot.seen().iter().filter(|seen| self.holds(seen, name, version)).collect();
         if candidates.is_empty() {
             return Err(self.no_such(name, version));
         }
@@ -115,6 +116,7 @@ impl Registry {
         };
         let now = now_millis();
         let record = Record {
+            aliases: plugin.descriptor().aliases.clone(),
             size: facts.size,
             signature: facts.signature.clone(),
             imports: plugin.facts().imports,
@@ -149,8 +151,12 @@ impl Registry {
     ) -> Result<Uninstalled, PluginRefusal> {
         self.look().await;
         let snapshot = self.snapshot();
-        let paths: Vec<PathBuf> =
-            snapshot.seen().iter().filter(|seen| seen.is_of(name, version)).map(|seen| seen.path.clone()).collect();
+        let paths: Vec<PathBuf> = snapshot
+            .seen()
+            .iter()
+            .filter(|seen| self.holds(seen, name, version))
+            .map(|seen| seen.path.clone())
+            .collect();
         let is_recorded = self.records.all().iter().any(|record| record.is_of(name, version));
         if paths.is_empty() && !is_recorded {
             return Err(self.no_such(name, version));
@@ -196,10 +202,12 @@ impl Registry {
         let facts = seen.facts.as_ref();
         let sha256 = facts.map(|facts| facts.sha256.clone()).unwrap_or_default();
         let record = self.records.get(&sha256);
-        let id = seen.plugin.as_ref().map(|plugin| plugin.id());
+        let known = seen.plugin.as_ref().map(|plugin| (plugin.id().name.clone(), plugin.id().version.clone()));
+        let recorded = || record.as_ref().map(|record| (record.name.clone(), record.version.clone()));
+        let (name, version) = known.or_else(recorded).unwrap_or_default();
         Installed {
-            name: id.map(|id| id.name.clone()).unwrap_or_default(),
-            version: id.map(|id| id.version.clone()).unwrap_or_default(),
+            name,
+            version,
             sha256,
             file: name_of(&seen.path),
             size: facts.map_or(0, |facts| facts.size),

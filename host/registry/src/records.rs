@@ -25,6 +25,9 @@ pub(crate) struct Record {
     pub(crate) format: u32,
     pub(crate) name: String,
     pub(crate) version: String,
+    /// Other names for `connector.class`, for messages about bytes that are not loaded any more.
+    #[serde(default)]
+    pub(crate) aliases: Vec<String>,
     pub(crate) sha256: String,
     pub(crate) size: u64,
     /// `drop-in`, `upload`, or a URL.
@@ -46,6 +49,7 @@ impl Record {
             format: FORMAT,
             name: name.to_owned(),
             version: version.to_owned(),
+            aliases: Vec::new(),
             sha256: sha256.to_owned(),
             size: 0,
             origin: "drop-in".to_owned(),

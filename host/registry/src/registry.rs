@@ -18,8 +18,8 @@ use crate::policy::Policy;
 use crate::records::{Record, Records};
 use crate::refused;
 use crate::scan::{self, Found};
-use crate::snapshot::Snapshot;
-use crate::staging;
+use crate::snapshot::{Seen, Snapshot};
+use crate::{naming, staging};
 
 /// How a [`Registry`] loads, and what it lets run.
 #[derive(Debug, Clone)]
@@ -169,7 +169,8 @@ impl Registry {
             }
             let (size, signature, imports) = (facts.size, facts.signature.clone(), plugin.facts().imports);
             let record = Record::new(&id.name, &id.version, &facts.sha256, now_millis());
-            new.push(Record { size, signature, imports, ..record });
+            let aliases = plugin.descriptor().aliases.clone();
+            new.push(Record { aliases, size, signature, imports, ..record });
         }
         let gone = |record: &Record| {
             record.approved_at.is_none() && !snapshot.seen().iter().any(|seen| seen.has(&record.sha256))
@@ -188,6 +189,29 @@ impl Registry {
         // The plugins can be used all the same: what needs a record is an approval, and that reports its failure.
         if let Err(refusal) = kept.await {
             tracing::warn!(reason = refusal.message, "the records of plugins could not be written");
+        }
+    }
+
+    /// Why bytes that were loaded once, and must not be any more, may not run: their record knows what they are called.
+    fn refused_unloaded(&self, snapshot: &Snapshot, class: &str) -> Option<LoadError> {
+        let fits = |record: &Record| {
+            let aliases = record.aliases.iter().map(String::as_str);
+            naming::fit_of(std::iter::once(record.name.as_str()).chain(aliases), class).is_some()
+        };
+        let refused = snapshot.seen().iter().filter(|seen| seen.plugin.is_none() && seen.refusal.is_some());
+        let mut refused = refused.filter(|seen| self.record_of(seen).is_some_and(|record| fits(&record)));
+        refused.next().and_then(|seen| seen.refusal.clone())
+    }
+
+    pub(crate) fn record_of(&self, seen: &Seen) -> Option<Record> {
+        self.records.get(&seen.facts.as_ref()?.sha256)
+    }
+
+    /// Whether a file holds this plugin, loaded or only known from its record.
+    pub(crate) fn holds(&self, seen: &Seen, name: &str, version: &str) -> bool {
+        match seen.plugin {
+            Some(_) => seen.is_of(name, version),
+            None => self.record_of(seen).is_some_and(|record| record.is_of(name, version)),
         }
     }
 
@@ -250,7 +274,8 @@ impl Catalog for Registry {
     }
 
     fn refused(&self, class: &str) -> Option<LoadError> {
-        self.snapshot().refused(class)
+        let snapshot = self.snapshot();
+        snapshot.refused(class).or_else(|| self.refused_unloaded(&snapshot, class))
     }
 
     async fn refresh(&self) {

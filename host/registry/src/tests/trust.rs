@@ -105,6 +105,27 @@ async fn what_is_revoked_by_digest_or_by_name_does_not_run() {
 }
 
 #[tokio::test]
+async fn bytes_that_are_not_loaded_any_more_are_still_called_what_they_were() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = RegistryOptions { records_dir: Some(dir.path().to_owned()), ..RegistryOptions::default() };
+    let bench = Bench::with(options.clone());
+    bench.write("a.wasm", "alpha 1.0.0 org.acme.AlphaSource");
+    bench.registry.refresh().await;
+    let policy = Policy { unsigned: Unsigned::Deny, ..Policy::default() };
+    let options = RegistryOptions { policy, ..options };
+    let again = Registry::open_with(bench.dir.path().to_owned(), bench.loader.clone(), options).unwrap();
+    again.refresh().await;
+    assert_eq!((again.list().len(), again.installed()[0].name.as_str()), (0, "alpha"));
+    for class in ["alpha", "org.acme.AlphaSourceConnector"] {
+        assert_eq!(again.refused(class).unwrap().code, "UNSIGNED", "{class}");
+    }
+    assert!(again.refused("beta").is_none());
+    assert_eq!(again.approve("alpha", "1.0.0", None).await.unwrap_err().code, "UNSIGNED");
+    again.uninstall("alpha", "1.0.0", vec![], false).await.unwrap();
+    assert!(again.installed().is_empty());
+}
+
+#[tokio::test]
 async fn where_unsigned_is_warned_of_it_runs_and_every_audit_says_so() {
     let bench = bench(Policy { unsigned: Unsigned::Warn, ..Policy::default() });
     bench.write("a.wasm", "alpha 1.0.0");
