@@ -3,6 +3,8 @@
 //! The messages are Kafka Connect's where it has one, to the byte, because tools show and compare them. Where it has
 //! none (endpoints, paths) they say what to write.
 
+use std::net::Ipv6Addr;
+
 use crate::plugin::{ConfigKey, ValueType};
 
 /// Shown instead of a value that may hold a secret.
@@ -127,7 +129,8 @@ fn check_endpoint(text: &str) -> Result<(), String> {
         return if is_scheme && !host.is_empty() && !host.starts_with(':') { Ok(()) } else { Err(wrong()) };
     }
     let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-    let is_bracketed = host.starts_with('[') && host.ends_with(']') && host.len() > 2;
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_bracketed = bare.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
     let is_name = !host.is_empty() && !host.contains([':', '/', '[', ']', '@']);
     let is_port = port.chars().all(|c| c.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0);
     if (is_bracketed || is_name) && is_port { Ok(()) } else { Err(wrong()) }
@@ -202,8 +205,10 @@ mod tests {
         for good in ["db:5432", "10.0.0.1:80", "[::1]:80", "https://a.b/c?d", "amqp://user:pw@h:1/v", "nats://a:1"] {
             assert_eq!(check(ValueType::Endpoint, good), Ok(()), "{good}");
         }
-        for bad in ["", "db", "db:", ":80", "db:0", "db:65536", "db:+8", "::1:80", "a b:80", "http://", "://x", "a/b:1"]
-        {
+        for bad in [
+            "", "db", "db:", ":80", "db:0", "db:65536", "db:+8", "::1:80", "a b:80", "http://", "://x", "a/b:1",
+            "[a@b]:1",
+        ] {
             let error = check(ValueType::Endpoint, bad).expect_err(bad);
             assert!(error.contains("write host:port"), "{error}");
         }

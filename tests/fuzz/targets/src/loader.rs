@@ -37,8 +37,8 @@ fn place() -> &'static Place {
 /// Loads the bytes. A plugin, or an error with a stable code and an explanation; never a panic, and soon.
 pub fn loader(data: &[u8]) {
     let Place { runtime, sandbox } = place();
-    let load = tokio::time::timeout(HANGS, sandbox.load(Bytes::copy_from_slice(data)));
-    match runtime.block_on(load) {
+    let wasm = Bytes::copy_from_slice(data);
+    match runtime.block_on(async { tokio::time::timeout(HANGS, sandbox.load(wasm)).await }) {
         Ok(Ok(plugin)) => {
             let id = plugin.id();
             must(!id.name.is_empty() && !id.version.is_empty() && id.sha256.len() == 64, "no identity", id);
