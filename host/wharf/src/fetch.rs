@@ -96,9 +96,14 @@ mod tests {
 
     #[tokio::test]
     async fn plain_http_is_for_this_machine_and_a_clouds_metadata_is_never_asked() {
-        for url in ["http://10.0.0.1/a.wasm", "http://169.254.169.254/a", "https://169.254.169.254/a", "https://[fe80::1]/a"] {
+        for url in
+            ["http://10.0.0.1/a.wasm", "http://169.254.169.254/a", "https://169.254.169.254/a", "https://[fe80::1]/a"]
+        {
             let error = downloads().fetch(url, 9).await.unwrap_err();
-            assert!(matches!(&error, FetchError::Failed(why) if why.contains("address") || why.contains("allow")), "{error}");
+            assert!(
+                matches!(&error, FetchError::Failed(why) if why.contains("address") || why.contains("allow")),
+                "{error}"
+            );
         }
     }
 }
