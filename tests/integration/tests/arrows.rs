@@ -39,7 +39,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     // It measures the parts in one process, and the binary from outside.
     ("wharf-bench", &["wharf", "wharf-core", "wharf-drivers", "wharf-runtime", "wharf-sandbox", "wharf-store"]),
     // It calls what takes input from strangers.
-    ("wharf-fuzz-targets", &["wharf", "wharf-core", "wharf-drivers", "wharf-sandbox", "wharf-store"]),
+    ("wharf-fuzz-targets", &["wharf", "wharf-core", "wharf-drivers", "wharf-egress", "wharf-sandbox", "wharf-store"]),
     // They drive the built binary from outside.
     ("xtask", &[]),
     ("wharf-integration", &[]),

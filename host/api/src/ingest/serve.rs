@@ -122,6 +122,8 @@ impl Shared {
                 .timer(TokioTimer::new())
                 .header_read_timeout(self.server.header_timeout)
                 .max_headers(MAX_HEADERS)
+                // The first bounds exactly what is accepted, the second what is read before that is known.
+                .max_header_size(MAX_HEADER_BYTES)
                 .max_buf_size(MAX_HEADER_BYTES)
                 .serve_connection(TokioIo::new(stream), service)
         );

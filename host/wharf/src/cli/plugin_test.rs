@@ -10,7 +10,8 @@ use anyhow::{Context as _, bail};
 use serde_json::{Map, Value};
 use wharf_conformance::{Options, Report, checks};
 use wharf_core::Config;
-use wharf_sandbox::{Limits, Sandbox, SandboxOptions};
+use wharf_egress::Ceiling;
+use wharf_sandbox::{EgressPolicy, Limits, Sandbox, SandboxOptions};
 
 use super::args::TestArgs;
 use super::output::Output;
@@ -71,7 +72,10 @@ fn test(file: &Path, args: &TestArgs) -> anyhow::Result<Report> {
         memory_bytes: limits.memory_bytes as u64,
         ..Options::default()
     };
-    let sandbox = Sandbox::new(SandboxOptions { limits, ..SandboxOptions::default() }).context("start the sandbox")?;
+    // Whoever runs this is on this machine, and so is the system that it is tried with.
+    let ceiling = Arc::new(Ceiling { loopback: true, ..Ceiling::default() });
+    let egress = EgressPolicy { ceiling, ..EgressPolicy::default() };
+    let sandbox = Sandbox::new(SandboxOptions { limits, egress, ..SandboxOptions::default() }).context("start the sandbox")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start a runtime")?;
     let loader: Arc<Sandbox> = sandbox;
     Ok(runtime.block_on(wharf_conformance::run(loader.as_ref(), wasm.into(), options)))
