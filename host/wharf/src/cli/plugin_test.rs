@@ -75,7 +75,8 @@ fn test(file: &Path, args: &TestArgs) -> anyhow::Result<Report> {
     // Whoever runs this is on this machine, and so is the system that it is tried with.
     let ceiling = Arc::new(Ceiling { loopback: true, ..Ceiling::default() });
     let egress = EgressPolicy { ceiling, ..EgressPolicy::default() };
-    let sandbox = Sandbox::new(SandboxOptions { limits, egress, ..SandboxOptions::default() }).context("start the sandbox")?;
+    let sandbox =
+        Sandbox::new(SandboxOptions { limits, egress, ..SandboxOptions::default() }).context("start the sandbox")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start a runtime")?;
     let loader: Arc<Sandbox> = sandbox;
     Ok(runtime.block_on(wharf_conformance::run(loader.as_ref(), wasm.into(), options)))
