@@ -47,7 +47,7 @@ fn first_party(name: &str, dir: &Path, url: &str) -> Option<Value> {
         "file-sink" => Some(json!({"file": file("out.txt")})),
         "generator-source" => Some(json!({"topic": "t", "count": 500, "key.space": 3, "headers": 2})),
         "blackhole-sink" => Some(json!({})),
-        "http-sink" => Some(json!({"http.url": format!("{url}/rows"), "batch.format": "array"})),
+        "http-sink" => Some(json!({"http.url": format!("{url}/rows"), "batch.format": "json-array"})),
         "webhook-source" => Some(json!({"topic": "t"})),
         "redis-source" | "redis-sink" => None,
         other => panic!("{other} has no configuration here: add one to `first_party`"),
