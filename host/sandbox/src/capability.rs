@@ -184,46 +184,16 @@ fn split(path: &str) -> (&str, &str) {
 
 #[cfg(test)]
 mod tests {
-    use wharf_core::plugin::{ConfigKey, Importance, Kind, Width};
-
     use super::*;
-
-    fn key(name: &str, value_type: ValueType, default: Option<&str>) -> ConfigKey {
-        ConfigKey {
-            name: name.into(),
-            value_type,
-            required: false,
-            default: default.map(Into::into),
-            importance: Importance::High,
-            documentation: String::new(),
-            group: String::new(),
-            order: 0,
-            width: Width::None,
-            display_name: String::new(),
-            dependents: vec![],
-            allowed: vec![],
-        }
-    }
+    use crate::samples::{self, config};
 
     fn descriptor() -> Descriptor {
-        Descriptor {
-            name: "x".into(),
-            version: "1.0.0".into(),
-            kind: Kind::Source,
-            summary: String::new(),
-            documentation: String::new(),
-            aliases: vec![],
-            keys: vec![
-                key("in", ValueType::PathRead, None),
-                key("out", ValueType::PathWrite, None),
-                key("state", ValueType::PathWrite, Some("/nowhere/at/all")),
-                key("topic", ValueType::String, None),
-            ],
-        }
-    }
-
-    fn config(pairs: &[(&str, &str)]) -> Config {
-        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        samples::descriptor(&[
+            ("in", ValueType::PathRead, None),
+            ("out", ValueType::PathWrite, None),
+            ("state", ValueType::PathWrite, Some("/nowhere/at/all")),
+            ("topic", ValueType::String, None),
+        ])
     }
 
     #[test]
@@ -275,8 +245,8 @@ mod tests {
     fn a_file_key_takes_no_directory_and_wants_its_folder_to_be_there() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().to_str().unwrap().to_owned();
-        let mut descriptor = descriptor();
-        descriptor.keys = vec![key("in", ValueType::FileRead, None), key("out", ValueType::FileWrite, None)];
+        let keys = [("in", ValueType::FileRead, None), ("out", ValueType::FileWrite, None)];
+        let descriptor = samples::descriptor(&keys);
         let check = |value: &str| {
             let config = config(&[("in", value), ("out", value)]);
             check(&descriptor, &config, &PathPolicy::default()).into_iter().map(|it| it.message).collect::<Vec<_>>()

@@ -61,6 +61,8 @@ mod pace;
 mod paths;
 mod plugin;
 mod runtime;
+#[cfg(test)]
+mod samples;
 mod sink;
 mod source;
 mod split;

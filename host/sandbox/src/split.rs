@@ -58,44 +58,17 @@ fn is_below(own: &Path, path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use wharf_core::plugin::{Importance, Kind, Width};
-
     use super::*;
+    use crate::samples::{self, config};
 
     fn descriptor() -> Descriptor {
-        let key = |name: &str, value_type, default: Option<&str>| ConfigKey {
-            name: name.into(),
-            value_type,
-            required: false,
-            default: default.map(Into::into),
-            importance: Importance::High,
-            documentation: String::new(),
-            group: String::new(),
-            order: 0,
-            width: Width::None,
-            display_name: String::new(),
-            dependents: vec![],
-            allowed: vec![],
-        };
-        Descriptor {
-            name: "x".into(),
-            version: "1.0.0".into(),
-            kind: Kind::Source,
-            summary: String::new(),
-            documentation: String::new(),
-            aliases: vec![],
-            keys: vec![
-                key("url", ValueType::Endpoint, Some("default.example:1")),
-                key("urls", ValueType::EndpointList, None),
-                key("file", ValueType::FileRead, Some("/default")),
-                key("dir", ValueType::PathRead, None),
-                key("free", ValueType::String, None),
-            ],
-        }
-    }
-
-    fn config(pairs: &[(&str, &str)]) -> Config {
-        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        samples::descriptor(&[
+            ("url", ValueType::Endpoint, Some("default.example:1")),
+            ("urls", ValueType::EndpointList, None),
+            ("file", ValueType::FileRead, Some("/default")),
+            ("dir", ValueType::PathRead, None),
+            ("free", ValueType::String, None),
+        ])
     }
 
     fn is_ok(task: &[(&str, &str)]) -> bool {
