@@ -9,6 +9,7 @@
 //!   the worker knows nothing of wasm;
 //! - [`failure`]: how a plugin fails, as it says itself ([`Failure`]) or as the sandbox saw it ([`Death`]);
 //! - [`config`]: a connector's configuration, raw as it was posted and validated as it is used;
+//! - [`secret`]: placeholders, masks and redaction;
 //! - [`state`]: the states of connectors and tasks, and which commands move them;
 //! - [`audit`]: what was denied to a plugin, with stable codes;
 //! - [`limits`] and [`meter`]: how much a task may use, and how much it does;
@@ -24,6 +25,7 @@ pub mod meter;
 pub mod offset;
 pub mod plugin;
 pub mod policy;
+pub mod secret;
 pub mod state;
 pub mod status;
 

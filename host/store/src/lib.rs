@@ -10,6 +10,8 @@
 //! 3. [`Offsets`], [`Connectors`] and [`Generations`] give the values their meaning. They hold nothing but an
 //!    `Arc<dyn Store>` and are cheap to clone.
 //!
+//! Values of configurations that are secrets are sealed by a [`Sealer`] before they come to the store.
+//!
 //! Every value says in which format it was written, so that a later version can read it, and this version can refuse
 //! what a later one wrote instead of misreading it.
 //!
@@ -28,19 +30,24 @@
 //! # Ok::<(), wharf_store::StoreError>(()) }).unwrap();
 //! ```
 
+mod accepted;
 mod connectors;
 #[doc(hidden)]
 pub mod fuzzing;
 mod generations;
 mod memory;
 mod offsets;
+mod seal;
 mod sled_store;
 mod store;
+mod stored;
 mod watchers;
 
+pub use accepted::{Accepted, ConfigVersion};
 pub use connectors::{Connectors, StoredConnector, UnreadableConnector};
 pub use generations::Generations;
 pub use memory::MemoryStore;
 pub use offsets::Offsets;
+pub use seal::Sealer;
 pub use sled_store::SledStore;
 pub use store::{Bucket, Change, Condition, Store, StoreError, Versioned};
