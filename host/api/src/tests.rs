@@ -17,7 +17,7 @@ use wharf_core::plugin::{Catalog, LoadError, Plugin};
 use wharf_core::{Batch, Column};
 use wharf_drivers::log::{LogDriver, LogOptions};
 use wharf_drivers::{Driver as _, ProducerOptions};
-use wharf_runtime::{Parts, Worker, WorkerOptions};
+use wharf_runtime::{Parts, SecretParts, Worker, WorkerOptions};
 use wharf_store::SledStore;
 
 use crate::{ApiOptions, router};
@@ -72,7 +72,13 @@ impl Api {
         let data = tempfile::tempdir().unwrap();
         let driver = LogDriver::open(data.path().join("log"), LogOptions::default()).unwrap();
         let store = SledStore::open(data.path().join("store")).await.unwrap();
-        let parts = Parts { catalog: Arc::new(NoPlugins), driver: driver.clone(), store, audit: Arc::new(NoAudit) };
+        let parts = Parts {
+            catalog: Arc::new(NoPlugins),
+            driver: driver.clone(),
+            store,
+            audit: Arc::new(NoAudit),
+            secrets: SecretParts::default(),
+        };
         let worker = Worker::start(parts, WorkerOptions::default()).await.unwrap();
         Self { router: router(worker, options), driver, data }
     }

@@ -12,6 +12,7 @@
 //! - [`secret`]: placeholders, masks and redaction;
 //! - [`state`]: the states of connectors and tasks, and which commands move them;
 //! - [`audit`]: what was denied to a plugin, with stable codes;
+//! - [`history`]: the configurations that a connector had;
 //! - [`limits`] and [`meter`]: how much a task may use, and how much it does;
 //! - [`policy`]: back-off, retries and the crash-loop limit;
 //! - [`status`]: what the REST API shows of a connector.
@@ -20,6 +21,7 @@ pub mod audit;
 pub mod batch;
 pub mod config;
 pub mod failure;
+pub mod history;
 pub mod limits;
 pub mod meter;
 pub mod offset;

@@ -29,6 +29,7 @@ mod ingest;
 mod options;
 mod plugin_use;
 mod progress;
+mod secrets;
 mod shutdown;
 mod status;
 mod task;
@@ -40,6 +41,7 @@ pub use error::WorkerError;
 pub use ingest::{IngestError, IngestOptions, Ingress, Slot};
 pub use options::{Parts, Prefetch, WorkerOptions};
 pub use progress::{ConnectorProgress, TaskProgress};
+pub use secrets::SecretParts;
 pub use usage::{ConnectorUsage, TaskUsage};
 pub use worker::{Health, Worker};
 

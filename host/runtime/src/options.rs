@@ -11,6 +11,7 @@ use wharf_drivers::Driver;
 use wharf_store::Store;
 
 use crate::ingest::IngestOptions;
+use crate::secrets::SecretParts;
 
 /// The parts that a worker puts to work.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// Who is told of what plugins are denied and what is done to them.
     pub audit: Arc<dyn Auditor>,
+    /// Where secrets come from, and how they are kept.
+    pub secrets: SecretParts,
 }
 
 /// How a worker is tuned.
@@ -52,6 +55,8 @@ pub struct WorkerOptions {
     pub ceiling: TaskLimits,
     /// What the listener for requests from outside allows; default `None`: there is none.
     pub ingest: Option<IngestOptions>,
+    /// How many configurations of a connector are remembered, the one that holds among them; default 20.
+    pub history: usize,
 }
 
 /// How much a sink task reads ahead.
@@ -77,6 +82,7 @@ impl Default for WorkerOptions {
             prefetch: Prefetch { deliveries: 4, bytes: 8 << 20 },
             ceiling: TaskLimits::default(),
             ingest: None,
+            history: 20,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What the REST API may look at without waiting for a supervisor: short locks, never held across an await.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wharf_core::config::Config;
@@ -9,6 +11,7 @@ use wharf_core::status::{ConnectorInfo, ConnectorState, ConnectorStatus, TaskId,
 
 use crate::ingest::Inbox;
 use crate::progress::ConnectorProgress;
+use crate::secrets::Hidden;
 use crate::task::TaskView;
 use crate::usage::ConnectorUsage;
 
@@ -16,16 +19,18 @@ use crate::usage::ConnectorUsage;
 const UNKNOWN: &str = "unknown";
 
 /// A connector as it is seen from outside. Its supervisor writes, everybody reads.
-#[derive(Debug)]
 pub(crate) struct ConnectorView {
     name: String,
     worker_id: String,
     cell: Mutex<Cell>,
 }
 
-#[derive(Debug)]
 struct Cell {
+    /// As it was posted: secrets in it are not for eyes.
     config: Config,
+    hidden: Arc<Hidden>,
+    /// Keys whose stored values cannot be opened.
+    lost: BTreeSet<String>,
     target: TargetState,
     state: State,
     trace: Option<String>,
@@ -40,10 +45,18 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl fmt::Debug for ConnectorView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectorView").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 impl ConnectorView {
     pub(crate) fn new(name: &str, worker_id: &str, config: Config, target: TargetState) -> Self {
         let cell = Cell {
+            hidden: Arc::new(Hidden::by_name(&config, BTreeSet::new())),
             config,
+            lost: BTreeSet::new(),
             target,
             state: State::Unassigned,
             trace: None,
@@ -59,8 +72,36 @@ impl ConnectorView {
         &self.name
     }
 
+    /// The configuration as it was posted, with secrets that are not for eyes: see [`ConnectorView::shown_config`].
     pub(crate) fn config(&self) -> Config {
         lock(&self.cell).config.clone()
+    }
+
+    /// The configuration as it may be shown.
+    pub(crate) fn shown_config(&self) -> Config {
+        let cell = lock(&self.cell);
+        cell.hidden.shown(&cell.config)
+    }
+
+    /// What of the configuration must not be shown.
+    pub(crate) fn hidden(&self) -> Arc<Hidden> {
+        lock(&self.cell).hidden.clone()
+    }
+
+    pub(crate) fn set_hidden(&self, hidden: Arc<Hidden>) {
+        lock(&self.cell).hidden = hidden;
+    }
+
+    /// Keys whose stored values cannot be opened.
+    pub(crate) fn lost(&self) -> BTreeSet<String> {
+        lock(&self.cell).lost.clone()
+    }
+
+    /// It was loaded: these keys were secrets when it was stored, and of those the values cannot be opened.
+    pub(crate) fn loaded(&self, sealed: BTreeSet<String>, lost: BTreeSet<String>) {
+        let mut cell = lock(&self.cell);
+        cell.hidden = Arc::new(Hidden::by_name(&cell.config, sealed));
+        cell.lost = lost;
     }
 
     pub(crate) fn target(&self) -> TargetState {
@@ -74,7 +115,12 @@ impl ConnectorView {
     pub(crate) fn info(&self) -> ConnectorInfo {
         let cell = lock(&self.cell);
         let tasks = cell.tasks.iter().map(|task| self.task_id(task.number())).collect();
-        ConnectorInfo { name: self.name.clone(), config: cell.config.clone(), tasks, kind: cell.kind.to_owned() }
+        ConnectorInfo {
+            name: self.name.clone(),
+            config: cell.hidden.shown(&cell.config),
+            tasks,
+            kind: cell.kind.to_owned(),
+        }
     }
 
     fn task_id(&self, task: u32) -> TaskId {
@@ -101,7 +147,8 @@ impl ConnectorView {
 
     pub(crate) fn tasks(&self) -> Vec<TaskInfo> {
         let cell = lock(&self.cell);
-        cell.tasks.iter().map(|task| TaskInfo { id: self.task_id(task.number()), config: task.config() }).collect()
+        let shown = |task: &TaskView| cell.hidden.shown_task(&cell.config, &task.config());
+        cell.tasks.iter().map(|task| TaskInfo { id: self.task_id(task.number()), config: shown(task) }).collect()
     }
 
     pub(crate) fn progress(&self) -> ConnectorProgress {
@@ -128,8 +175,12 @@ impl ConnectorView {
         plugins
     }
 
-    pub(crate) fn set_config(&self, config: Config) {
-        lock(&self.cell).config = config;
+    /// It has another configuration, of which `hidden` must not be shown.
+    pub(crate) fn set_config(&self, config: Config, hidden: Arc<Hidden>) {
+        let mut cell = lock(&self.cell);
+        cell.config = config;
+        cell.hidden = hidden;
+        cell.lost.clear();
     }
 
     pub(crate) fn set_target(&self, target: TargetState) {

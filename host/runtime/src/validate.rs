@@ -5,11 +5,13 @@ use std::sync::Arc;
 use wharf_core::audit::{AuditEvent, Denial};
 use wharf_core::config::{Config, ConfigErrors, ConnectorSpec, check_limits, normalize};
 use wharf_core::plugin::{Kind, Plugin};
+use wharf_core::secret::{Filled, Redactor, fill, shown};
 use wharf_core::{Failure, InstanceError, Problem};
 
 use crate::env::{Env, Job};
 use crate::error::WorkerError;
 use crate::ingest;
+use crate::secrets::Hidden;
 
 /// The configuration as the plugin sees it: aliases resolved, and the connector's name in it.
 pub(crate) fn for_plugin(name: &str, config: &Config) -> Config {
@@ -20,15 +22,18 @@ pub(crate) fn for_plugin(name: &str, config: &Config) -> Config {
 
 /// Checks everything, also what the plugin itself has to say.
 pub(crate) async fn validate(env: &Env, name: &str, config: &Config) -> Result<Job, WorkerError> {
-    let plugin = find(env, name, config)?;
+    let Opened { filled, hidden, plugin, mut problems } = open(env, name, config).await?;
+    let config = &filled.config;
     let seen = for_plugin(name, config);
-    let (spec, mut problems) = match ConnectorSpec::new(name, config, plugin.descriptor(), env.options.restart) {
+    let (spec, found) = match ConnectorSpec::new(name, config, plugin.descriptor(), env.options.restart) {
         Ok(spec) => {
             let problems = as_called(env, &spec);
             (Some(spec), problems)
         }
         Err(errors) => (None, errors.0),
     };
+    let unknown: Vec<_> = found.into_iter().filter(|it| !problems.iter().any(|known| known.key == it.key)).collect();
+    problems.extend(unknown);
     let above = check_limits(config, &env.options.ceiling);
     let is_new = |it: &Problem| !problems.iter().any(|known: &Problem| known.key == it.key);
     let above: Vec<_> = above.into_iter().filter(is_new).collect();
@@ -38,20 +43,46 @@ pub(crate) async fn validate(env: &Env, name: &str, config: &Config) -> Result<J
     let own = own_problems(env, name, &*plugin, &seen).await?;
     add_new(&mut problems, own);
     match spec {
-        Some(spec) if problems.is_empty() => Ok(Job::new(env, spec, plugin)),
-        _ => Err(WorkerError::Invalid(ConfigErrors(problems))),
+        Some(spec) if problems.is_empty() => Ok(Job::new(env, spec, plugin, seen, hidden)),
+        _ => Err(WorkerError::Invalid(ConfigErrors(hidden.problems(config, problems)))),
     }
 }
 
 /// What is needed to run a connector that was validated when it was stored. The world may have changed since: the
 /// plugin may be gone, a path no longer allowed.
-pub(crate) fn resolve(env: &Env, name: &str, config: &Config) -> Result<Job, String> {
-    let plugin = find(env, name, config).map_err(|error| error.to_string())?;
-    let spec = ConnectorSpec::new(name, config, plugin.descriptor(), env.options.restart);
-    let spec = spec.map_err(|errors| errors.to_string())?;
-    let capabilities = capabilities(env, name, &*plugin, &for_plugin(name, config)).into_iter().map(named);
+pub(crate) async fn resolve(env: &Env, name: &str, config: &Config) -> Result<Job, String> {
+    let opened = open(env, name, config).await.map_err(|error| error.to_string())?;
+    let Opened { filled, hidden, plugin, problems } = opened;
+    let told = |problems| ConfigErrors(hidden.problems(&filled.config, problems)).to_string();
+    if !problems.is_empty() {
+        return Err(told(problems));
+    }
+    let spec = ConnectorSpec::new(name, &filled.config, plugin.descriptor(), env.options.restart);
+    let spec = spec.map_err(|errors| told(errors.0))?;
+    let seen = for_plugin(name, &filled.config);
+    let capabilities = capabilities(env, name, &*plugin, &seen).into_iter().map(named);
     let problems: Vec<_> = as_called(env, &spec).into_iter().chain(capabilities).collect();
-    if problems.is_empty() { Ok(Job::new(env, spec, plugin)) } else { Err(ConfigErrors(problems).to_string()) }
+    if problems.is_empty() { Ok(Job::new(env, spec, plugin, seen, hidden)) } else { Err(told(problems)) }
+}
+
+/// A configuration whose placeholders were looked up, and the plugin that it names.
+struct Opened {
+    filled: Filled,
+    hidden: Hidden,
+    /// Its words are without secrets.
+    plugin: Arc<dyn Plugin>,
+    /// Placeholders without a value, and `[hidden]` where nothing is stored that it could stand for.
+    problems: Vec<Problem>,
+}
+
+async fn open(env: &Env, name: &str, config: &Config) -> Result<Opened, WorkerError> {
+    let filled = fill(&*env.secrets, config).await;
+    let found = find(env, name, &filled.config, config);
+    let plugin = found.map_err(|error| error.redacted(&Redactor::new(filled.values.iter().cloned())))?;
+    let hidden = Hidden::new(&filled, plugin.descriptor());
+    let plugin = hidden.plugin(plugin);
+    let problems = filled.problems.iter().cloned().chain(hidden.unfilled(config)).collect();
+    Ok(Opened { filled, hidden, plugin, problems })
 }
 
 /// What keeps a connector that is called over HTTP from being so on this worker.
@@ -109,10 +140,13 @@ fn named(problem: Problem) -> Problem {
     Problem { key: problem.key, message }
 }
 
-fn find(env: &Env, name: &str, config: &Config) -> Result<Arc<dyn Plugin>, WorkerError> {
+/// The plugin that `config` names; of `written`, which is `config` with its placeholders, a message may show what is no
+/// secret by its name.
+fn find(env: &Env, name: &str, config: &Config, written: &Config) -> Result<Arc<dyn Plugin>, WorkerError> {
     let normal = normalize(config);
     let Some(class) = normal.get("connector.class") else {
-        let shown: Vec<_> = for_plugin(name, config).iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let shown: Vec<_> =
+            shown(&for_plugin(name, written)).iter().map(|(key, value)| format!("{key}={value}")).collect();
         return Err(WorkerError::BadRequest(format!(
             "Connector config {{{}}} contains no connector type",
             shown.join(", ")

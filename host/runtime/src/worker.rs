@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 use wharf_core::config::Config;
+use wharf_core::history::{ConfigHistory, ShownVersion};
 use wharf_core::plugin::{Catalog, PluginUse, WebhookRequest, WebhookResponse};
 use wharf_core::state::TargetState;
 use wharf_core::status::{ConnectorInfo, ConnectorStatus, TaskInfo, TaskStatus};
 use wharf_drivers::Driver;
-use wharf_store::StoreError;
+use wharf_store::{ConfigVersion, StoreError};
 
 use crate::connector::Connector;
 use crate::env::{Env, Job};
@@ -21,6 +22,7 @@ use crate::ingest::{IngestError, Ingress};
 use crate::options::{Parts, WorkerOptions};
 use crate::plugin_use;
 use crate::progress::ConnectorProgress;
+use crate::secrets::lost;
 use crate::status::{ConnectorView, lock};
 use crate::usage::ConnectorUsage;
 use crate::validate::validate;
@@ -64,8 +66,10 @@ impl Worker {
         for entry in stored {
             match entry {
                 Ok(stored) => {
-                    let (config, target) = (stored.config, stored.target);
-                    starting.push(worker.supervise(stored.name, config, target, None));
+                    let view =
+                        ConnectorView::new(&stored.name, &worker.inner.env.options.id, stored.config, stored.target);
+                    view.loaded(stored.sealed, stored.lost);
+                    starting.push(worker.supervise(view, None));
                 }
                 Err(unreadable) => error!(%unreadable, "a stored connector is left alone"),
             }
@@ -83,10 +87,10 @@ impl Worker {
     }
 
     /// Makes a connector known and starts its supervisor. The receiver hears when its tasks were started.
-    fn supervise(&self, name: String, config: Config, target: TargetState, job: Option<Job>) -> oneshot::Receiver<()> {
+    fn supervise(&self, view: ConnectorView, job: Option<Job>) -> oneshot::Receiver<()> {
         let env = &self.inner.env;
         let (started, has_started) = oneshot::channel();
-        let view = ConnectorView::new(&name, &env.options.id, config, target);
+        let name = view.name().to_owned();
         let (inner, key) = (Arc::downgrade(&self.inner), name.clone());
         let forget = move || {
             if let Some(inner) = inner.upgrade() {
@@ -129,11 +133,25 @@ impl Worker {
         config: Config,
         target: TargetState,
     ) -> Result<ConnectorInfo, WorkerError> {
+        self.create_by(name, config, target, None).await
+    }
+
+    /// As [`Worker::create`], with who asked for it, for the history.
+    ///
+    /// # Errors
+    /// As [`Worker::create`].
+    pub async fn create_by(
+        &self,
+        name: String,
+        config: Config,
+        target: TargetState,
+        by: Option<String>,
+    ) -> Result<ConnectorInfo, WorkerError> {
         let (name, config, job) = self.validated(&name, config).await?;
         if self.find(&name).is_some() {
             return Err(WorkerError::exists(&name));
         }
-        self.store_and_start(name, config, target, job).await
+        self.store_and_start(name, config, target, job, by).await
     }
 
     /// Trims the name, puts it into the configuration, and validates.
@@ -148,8 +166,17 @@ impl Worker {
                 "Connector name configuration ({written}) doesn't match connector name in the URL ({name})"
             )));
         }
+        let config = self.restored(&name, config);
         let job = validate(&self.inner.env, &name, &config).await?;
         Ok((name, config, job))
+    }
+
+    /// A configuration that was shown and is sent back: `[hidden]` stands for what is stored.
+    pub(crate) fn restored(&self, name: &str, config: Config) -> Config {
+        match self.find(name) {
+            Some(connector) => connector.view().hidden().restored(config, &connector.view().config()),
+            None => config,
+        }
     }
 
     /// Stored first, then started; carried out to the end also when the caller goes away in between.
@@ -159,19 +186,23 @@ impl Worker {
         config: Config,
         target: TargetState,
         job: Job,
+        by: Option<String>,
     ) -> Result<ConnectorInfo, WorkerError> {
         let worker = self.clone();
         let (reply, answer) = oneshot::channel();
         drop(self.inner.env.gate.spawn(async move {
-            let stored = worker.inner.env.connectors.create(&name, config.clone(), target).await;
+            let accepted = job.hidden.accepted(config.clone(), by, false);
+            let stored = worker.inner.env.connectors.create(&name, accepted, target).await;
             let result = match stored {
                 Ok(_) => {
                     wharf_faults::reach("connector.stored");
                     let kind = job.spec.kind.as_str().to_owned();
-                    let info = ConnectorInfo { name: name.clone(), config: config.clone(), tasks: Vec::new(), kind };
+                    let shown = job.hidden.shown(&config);
+                    let info = ConnectorInfo { name: name.clone(), config: shown, tasks: Vec::new(), kind };
                     info!(connector = %name, plugin = %job.plugin.id(), %target, "a connector is created");
                     // Nobody waits for its tasks: the status shows them.
-                    drop(worker.supervise(name, config, target, Some(job)));
+                    let view = ConnectorView::new(&name, &worker.inner.env.options.id, config, target);
+                    drop(worker.supervise(view, Some(job)));
                     Ok(info)
                 }
                 Err(StoreError::Conflict { .. }) => Err(WorkerError::exists(&name)),
@@ -189,11 +220,71 @@ impl Worker {
     /// # Errors
     /// As [`Worker::create`], but that the connector may exist.
     pub async fn put_config(&self, name: String, config: Config) -> Result<(bool, ConnectorInfo), WorkerError> {
+        self.put_config_by(name, config, None).await
+    }
+
+    /// As [`Worker::put_config`], with who asked for it, for the history.
+    ///
+    /// # Errors
+    /// As [`Worker::put_config`].
+    pub async fn put_config_by(
+        &self,
+        name: String,
+        config: Config,
+        by: Option<String>,
+    ) -> Result<(bool, ConnectorInfo), WorkerError> {
         let (name, config, job) = self.validated(&name, config).await?;
         match self.find(&name) {
-            Some(connector) => connector.configure(config, job).await.map(|info| (false, info)),
-            None => self.store_and_start(name, config, TargetState::Running, job).await.map(|info| (true, info)),
+            Some(connector) => {
+                let accepted = job.hidden.accepted(config, by, false);
+                connector.configure(accepted, job).await.map(|info| (false, info))
+            }
+            None => self.store_and_start(name, config, TargetState::Running, job, by).await.map(|info| (true, info)),
         }
+    }
+
+    /// The configurations that a connector has and had, newest first; secrets are masked.
+    ///
+    /// # Errors
+    /// [`WorkerError::NotFound`]
+    pub async fn config_versions(&self, name: &str) -> Result<ConfigHistory, WorkerError> {
+        let connector = self.get(name)?;
+        let versions = self.inner.env.connectors.versions(name).await?;
+        let versions = versions.ok_or_else(|| WorkerError::not_found(name))?;
+        let hidden = connector.view().hidden();
+        let shown = |it: ConfigVersion| ShownVersion {
+            version: it.version,
+            at: it.at,
+            by: it.by,
+            config: hidden.shown_with(&it.config, &it.sealed),
+        };
+        let current = versions.first().map_or(0, |it| it.version);
+        let versions = versions.into_iter().map(shown).collect();
+        Ok(ConfigHistory { connector: name.to_owned(), current, versions })
+    }
+
+    /// Gives a connector a configuration again that it had. It is validated as any other, and becomes a new version.
+    ///
+    /// # Errors
+    /// [`WorkerError::NotFound`] when there is no such connector or version, [`WorkerError::Invalid`] when it is not valid
+    /// any more, [`WorkerError::Conflict`] when its sealed values cannot be opened.
+    pub async fn rollback(&self, name: &str, version: u64, by: Option<String>) -> Result<ConnectorInfo, WorkerError> {
+        let connector = self.get(name)?;
+        let versions = self.inner.env.connectors.versions(name).await?;
+        let versions = versions.ok_or_else(|| WorkerError::not_found(name))?;
+        let Some(found) = versions.iter().find(|it| it.version == version) else {
+            let known: Vec<_> = versions.iter().map(|it| it.version.to_string()).collect();
+            return Err(WorkerError::NotFound(format!(
+                "Connector {name} has no version {version} of its configuration, only {}",
+                known.join(", ")
+            )));
+        };
+        if !found.lost.is_empty() {
+            return Err(WorkerError::Conflict(lost(&found.lost)));
+        }
+        let (_, config, job) = self.validated(name, found.config.clone()).await?;
+        let accepted = job.hidden.accepted(config, by, true);
+        connector.configure(accepted, job).await
     }
 
     /// A connector, its configuration and its tasks.
@@ -204,12 +295,12 @@ impl Worker {
         Ok(self.get(name)?.view().info())
     }
 
-    /// A connector's configuration.
+    /// A connector's configuration; secrets are masked.
     ///
     /// # Errors
     /// [`WorkerError::NotFound`]
     pub async fn config(&self, name: &str) -> Result<Config, WorkerError> {
-        Ok(self.get(name)?.view().config())
+        Ok(self.get(name)?.view().shown_config())
     }
 
     /// What a connector and its tasks are doing.

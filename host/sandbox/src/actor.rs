@@ -5,12 +5,14 @@ use std::future::Future;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
+use wharf_core::secret::Redactor;
 use wharf_core::{Death, InstanceError};
 
 use crate::bindings::base::Base;
 use crate::classify;
 use crate::instance::{Live, watched};
 use crate::limits::Limits;
+use crate::redact;
 use crate::runtime::AbortOnDrop;
 use crate::task::Shared;
 
@@ -28,6 +30,8 @@ pub(crate) struct Handle<C> {
     death: Option<Death>,
     /// A call whose answer nobody waited for: what the guest said then is lost, rejections of rows among it.
     abandoned: bool,
+    /// What is taken out of the guest's words.
+    redactor: Redactor,
     _task: AbortOnDrop,
     /// Keeps the threads alive that the instance lives on.
     _shared: Arc<Shared>,
@@ -36,6 +40,7 @@ pub(crate) struct Handle<C> {
 /// Starts an actor. `body` starts the instance, tells `started` of it, and then answers the mailbox.
 pub(crate) async fn start<C, F>(
     shared: Arc<Shared>,
+    redactor: Redactor,
     body: impl FnOnce(mpsc::Receiver<C>, Reply<()>) -> F,
 ) -> Answer<Handle<C>>
 where
@@ -46,8 +51,9 @@ where
     let (started, starting) = oneshot::channel();
     let task = shared.runtime.handle().spawn(body(commands, started));
     let task = AbortOnDrop(task.abort_handle());
-    starting.await.unwrap_or_else(|_| Err(lost().into()))?;
-    Ok(Handle { mailbox, death: None, abandoned: false, _task: task, _shared: shared })
+    let begun = starting.await.unwrap_or_else(|_| Err(lost().into()));
+    begun.map_err(|error| redact::error(&redactor, error))?;
+    Ok(Handle { mailbox, death: None, abandoned: false, redactor, _task: task, _shared: shared })
 }
 
 fn lost() -> Death {
@@ -55,6 +61,11 @@ fn lost() -> Death {
 }
 
 impl<C> Handle<C> {
+    /// What is taken out of the guest's words.
+    pub(crate) fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
     /// Sends a command and waits for its answer.
     ///
     /// When the future is dropped before, the command runs on but its answer is lost, so that the next call is refused
@@ -94,6 +105,7 @@ impl<C> Handle<C> {
     }
 
     fn noted<T>(&mut self, answer: Answer<T>) -> Answer<T> {
+        let answer = answer.map_err(|error| redact::error(&self.redactor, error));
         if let Err(InstanceError::Died(death)) = &answer {
             self.death.get_or_insert_with(|| death.clone());
         }

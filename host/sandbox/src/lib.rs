@@ -60,6 +60,7 @@ mod network;
 mod pace;
 mod paths;
 mod plugin;
+mod redact;
 mod runtime;
 #[cfg(test)]
 mod samples;

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 use wharf_core::plugin::{Kind, LoadError, PluginFacts};
+use wharf_core::secret::Redactor;
 use wharf_core::{Descriptor, PluginId};
 
 use crate::bindings::base::BaseIndices;
@@ -86,6 +87,7 @@ impl Workshop {
             paths: self.paths.clone(),
             egress: self.egress.clone(),
             facts: Arc::new(PluginFacts { size, imports }),
+            redactor: Redactor::default(),
         })
     }
 
@@ -185,7 +187,7 @@ impl Workshop {
 
     async fn describe(&self, ready: &Ready, kind: Kind) -> Result<Descriptor, LoadError> {
         let died = |death| error("BROKEN", format!("the plugin cannot describe itself: {death}"));
-        let (mut live, base) = task::bare(ready, &self.limits, "unknown").await.map_err(died)?;
+        let (mut live, base) = task::bare(ready, &self.limits, "unknown", &Redactor::default()).await.map_err(died)?;
         // Also compares the types of the part's functions with the contract, now rather than at a start.
         match &ready.part {
             Part::Source(indices) => live.source(indices).map(|_| ()).map_err(died)?,

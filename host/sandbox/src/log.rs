@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tracing::Level;
 use wharf_core::plugin::TaskSetup;
+use wharf_core::secret::Redactor;
 
 use crate::denials::Denials;
 use crate::limits::Limits;
@@ -30,6 +31,8 @@ pub(crate) struct GuestLog {
     state: Mutex<State>,
     /// The task whose audit is told of floods and forgeries; absent where an instance belongs to none.
     setup: Option<TaskSetup>,
+    /// What is taken out of every line.
+    redactor: Redactor,
     /// A forgery was told: once is enough.
     escaped: AtomicBool,
 }
@@ -75,6 +78,7 @@ impl GuestLog {
             line_bytes: limits.log_line_bytes,
             state: Mutex::default(),
             setup: None,
+            redactor: Redactor::default(),
             escaped: AtomicBool::new(false),
         }
     }
@@ -83,6 +87,19 @@ impl GuestLog {
     pub(crate) fn of(mut self, setup: &TaskSetup) -> Self {
         self.setup = Some(setup.clone());
         self
+    }
+
+    /// With secrets that no line may show.
+    pub(crate) fn hiding(mut self, redactor: &Redactor) -> Self {
+        self.redactor = redactor.clone();
+        self
+    }
+
+    /// A guest's text as it may be shown: cleaned, cut, and without secrets. These are looked for before and after, because
+    /// a cut leaves half of one, and a control sequence may stand in the middle of one.
+    fn shown(&self, text: &str, max: usize) -> String {
+        let cleaned = clean(&self.redactor.redact(text), max);
+        self.redactor.redact_owned(cleaned)
     }
 
     /// The plugin, `name@version`.
@@ -110,14 +127,14 @@ impl GuestLog {
             if (forges(target) || forges(message)) && !self.escaped.swap(true, Ordering::Relaxed) {
                 self.tell("log.escaped", || "a log line with control characters, which are escaped".to_owned());
             }
-            self.write(level, &clean(target, 100), &clean(message, self.line_bytes));
+            self.write(level, &self.shown(target, 100), &self.shown(message, self.line_bytes));
         }
     }
 
     /// Writes a line of the guest's stdout or stderr; of stderr the end is kept for [`GuestLog::take_tail`].
     pub(crate) fn output(&self, is_error: bool, line: &[u8]) {
-        let cut = line.get(..self.line_bytes).unwrap_or(line);
-        let text = String::from_utf8_lossy(cut);
+        // Its length is bounded by the stream; it is cut once secrets are taken out.
+        let text = String::from_utf8_lossy(line);
         if text.trim().is_empty() {
             return;
         }
@@ -126,7 +143,7 @@ impl GuestLog {
             if state.tail.len() == TAIL_LINES {
                 state.tail.pop_front();
             }
-            state.tail.push_back(clean(&text, TAIL_LINE_BYTES));
+            state.tail.push_back(self.shown(&text, TAIL_LINE_BYTES));
         }
         let (level, target) = if is_error { (Level::WARN, "stderr") } else { (Level::INFO, "stdout") };
         self.line(level, target, &text);
@@ -256,5 +273,16 @@ mod tests {
         let tail = log.take_tail();
         assert_eq!((tail.len(), tail[9].as_str()), (TAIL_LINES, "line 19"));
         assert!(log.take_tail().is_empty());
+    }
+
+    #[test]
+    fn a_secret_is_shown_neither_whole_nor_in_part_nor_split_by_colours() {
+        let redactor = Redactor::new(["hunter22".to_owned()]);
+        let log = GuestLog::new(&Limits::default(), "c", 0, "p@1").hiding(&redactor);
+        assert_eq!(log.shown("pw=hunter22!", 100), "pw=[hidden]!");
+        assert_eq!(log.shown("pw=hunter22!", 8), "pw=[hidd… (cut)");
+        assert_eq!(log.shown("pw=hunt\u{1b}[1mer22", 100), "pw=[hidden]");
+        log.output(true, b"panicked at hunter22");
+        assert_eq!(log.take_tail(), ["panicked at [hidden]"]);
     }
 }

@@ -5,6 +5,7 @@ use std::collections::btree_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
 use wharf_core::meter::{PluginSeries, SeriesValue};
+use wharf_core::secret::Redactor;
 
 use crate::log::clean;
 
@@ -69,11 +70,26 @@ pub struct InstanceMetrics {
     pub plugin: String,
     max_series: usize,
     series: Mutex<BTreeMap<Series, Value>>,
+    /// What is taken out of names and labels.
+    redactor: Redactor,
 }
 
 impl InstanceMetrics {
     pub(crate) fn new(connector: &str, task: u32, plugin: &str, max_series: usize) -> Self {
-        Self { connector: connector.into(), task, plugin: plugin.into(), max_series, series: Mutex::default() }
+        Self {
+            connector: connector.into(),
+            task,
+            plugin: plugin.into(),
+            max_series,
+            series: Mutex::default(),
+            redactor: Redactor::default(),
+        }
+    }
+
+    /// With secrets that no name or label may show.
+    pub(crate) fn hiding(mut self, redactor: &Redactor) -> Self {
+        self.redactor = redactor.clone();
+        self
     }
 
     /// All metrics, as they stand.
@@ -98,17 +114,18 @@ impl InstanceMetrics {
         self.series.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn shown(&self, text: &str) -> String {
+        self.redactor.redact_owned(clean(&self.redactor.redact(text), NAME_BYTES))
+    }
+
     /// A name that is used as another kind of metric, or one too many, is ignored.
     fn update(&self, name: &str, labels: Vec<(String, String)>, zero: Value, update: impl FnOnce(&mut Value)) {
-        let mut labels: Vec<(String, String)> = labels
-            .into_iter()
-            .take(MAX_LABELS)
-            .map(|(name, value)| (clean(&name, NAME_BYTES), clean(&value, NAME_BYTES)))
-            .collect();
+        let mut labels: Vec<(String, String)> =
+            labels.into_iter().take(MAX_LABELS).map(|(name, value)| (self.shown(&name), self.shown(&value))).collect();
         labels.sort();
         let mut all = self.lock();
         let is_full = all.len() >= self.max_series;
-        match all.entry(Series { name: clean(name, NAME_BYTES), labels }) {
+        match all.entry(Series { name: self.shown(name), labels }) {
             Entry::Occupied(mut entry) => update(entry.get_mut()),
             Entry::Vacant(entry) if !is_full => update(entry.insert(zero)),
             Entry::Vacant(_) => {}
@@ -204,5 +221,12 @@ mod tests {
         metrics.count("rows", vec![], 1);
         metrics.gauge("rows", vec![], 9.0);
         assert_eq!(metrics.snapshot()[0].1, Value::Counter(1));
+    }
+
+    #[test]
+    fn labels_show_no_secret() {
+        let metrics = InstanceMetrics::new("c", 0, "p@1", 10).hiding(&Redactor::new(["hunter22".to_owned()]));
+        metrics.count("rows", vec![("login".into(), "me:hunter22".into())], 1);
+        assert_eq!(metrics.snapshot()[0].0.labels, [("login".to_owned(), "me:[hidden]".to_owned())]);
     }
 }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use wharf_core::audit::Denial;
 use wharf_core::plugin::{Checked, Kind, Plugin, PluginFacts, SinkTask, SourceTask, TaskSetup, WebhookTask};
+use wharf_core::secret::Redactor;
 use wharf_core::{Config, Death, DeathKind, Descriptor, InstanceError, PluginId, Problem};
 
 use crate::instance::{Part, watched};
 use crate::task::{Blueprint, Shared};
-use crate::{capability, classify, convert, denials, network, sink, source, split, webhook};
+use crate::{capability, classify, convert, denials, network, redact, sink, source, split, webhook};
 
 /// A component that describes itself as a source or a sink.
 pub(crate) struct WasmPlugin {
@@ -36,7 +37,8 @@ impl WasmPlugin {
         body: impl Future<Output = Result<T, InstanceError>> + Send + 'static,
     ) -> Result<T, InstanceError> {
         let fault = |error| Err(classify::gone(&format!("run the plugin: {error}")).into());
-        self.shared.runtime.run(body).await.unwrap_or_else(fault)
+        let answer = self.shared.runtime.run(body).await.unwrap_or_else(fault);
+        answer.map_err(|error| redact::error(&self.blueprint.redactor, error))
     }
 
     fn is_no(&self, what: &str) -> InstanceError {
@@ -61,6 +63,11 @@ impl Plugin for WasmPlugin {
         PluginFacts::clone(&self.blueprint.facts)
     }
 
+    fn hiding(&self, redactor: &Redactor) -> Option<Arc<dyn Plugin>> {
+        let blueprint = Blueprint { redactor: redactor.clone(), ..self.blueprint.clone() };
+        Some(Arc::new(Self { blueprint, shared: self.shared.clone() }))
+    }
+
     async fn validate(&self, config: &Config) -> Result<Vec<Checked>, InstanceError> {
         let (blueprint, config) = (self.blueprint.clone(), convert::config_in(config));
         self.run(async move {
@@ -68,7 +75,8 @@ impl Plugin for WasmPlugin {
             let connector = base.openmessaging_connect_connector();
             let allowed = blueprint.limits.describe_deadline;
             let answer = watched!(live, "validate", allowed, |store| connector.call_validate(store, &config))?;
-            Ok(answer.into_iter().map(convert::checked).collect())
+            let checked = answer.into_iter().map(convert::checked);
+            Ok(checked.map(|checked| redact::checked(&blueprint.redactor, checked)).collect())
         })
         .await
     }
@@ -96,14 +104,16 @@ impl Plugin for WasmPlugin {
         let Blueprint { descriptor, paths, egress, .. } = &self.blueprint;
         let mut problems = capability::check(descriptor, config, paths);
         problems.extend(network::check(descriptor, config, egress, paths));
-        problems
+        redact::problems(&self.blueprint.redactor, problems)
     }
 
     fn denials(&self, config: &Config) -> Vec<Denial> {
         let Blueprint { descriptor, paths, egress, .. } = &self.blueprint;
         let paths = capability::denied(descriptor, config, paths).into_iter();
         let paths = paths.map(|detail| Denial { code: denials::PATH, detail });
-        paths.chain(network::denied(descriptor, config, egress)).collect()
+        let denials = paths.chain(network::denied(descriptor, config, egress));
+        let redactor = &self.blueprint.redactor;
+        denials.map(|denial| Denial { detail: redactor.redact_owned(denial.detail), ..denial }).collect()
     }
 
     async fn start_source(&self, setup: TaskSetup) -> Result<Box<dyn SourceTask>, InstanceError> {

@@ -16,6 +16,7 @@ use crate::classify;
 use crate::convert;
 use crate::instance::{Live, watched};
 use crate::limits::Limits;
+use crate::redact;
 use crate::task::{Blueprint, Shared, begin};
 
 #[derive(Debug)]
@@ -37,8 +38,9 @@ pub(crate) async fn start(
     setup: TaskSetup,
     shared: Arc<Shared>,
 ) -> Answer<Box<dyn SinkTask>> {
-    let on = shared.clone();
-    let handle = actor::start(shared, |commands, ready| run(blueprint, indices, setup, on, commands, ready)).await?;
+    let (on, redactor) = (shared.clone(), blueprint.redactor.clone());
+    let body = |commands, ready| run(blueprint, indices, setup, on, commands, ready);
+    let handle = actor::start(shared, redactor, body).await?;
     Ok(Box::new(Task(handle)))
 }
 
@@ -126,7 +128,8 @@ impl SinkTask for Task {
     }
 
     async fn put(&mut self, delivery: Arc<Delivery>) -> Result<Vec<Rejection>, InstanceError> {
-        self.0.call(|reply| Command::Put(delivery, reply)).await
+        let rejections = self.0.call(|reply| Command::Put(delivery, reply)).await?;
+        Ok(redact::rejections(self.0.redactor(), rejections))
     }
 
     async fn flush(&mut self) -> Result<Flushed, InstanceError> {

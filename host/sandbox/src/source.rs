@@ -39,8 +39,9 @@ pub(crate) async fn start(
     setup: TaskSetup,
     shared: Arc<Shared>,
 ) -> Answer<Box<dyn SourceTask>> {
-    let on = shared.clone();
-    let handle = actor::start(shared, |commands, ready| run(blueprint, indices, setup, on, commands, ready)).await?;
+    let (on, redactor) = (shared.clone(), blueprint.redactor.clone());
+    let body = |commands, ready| run(blueprint, indices, setup, on, commands, ready);
+    let handle = actor::start(shared, redactor, body).await?;
     Ok(Box::new(Task { handle, polling: None }))
 }
 
@@ -122,7 +123,8 @@ impl SourceTask for Task {
     }
 
     async fn alter(&mut self, offsets: Vec<SourceOffset>) -> Result<Result<(), String>, InstanceError> {
-        self.handle.call(|reply| Command::Alter(offsets, reply)).await
+        let answer = self.handle.call(|reply| Command::Alter(offsets, reply)).await?;
+        Ok(answer.map_err(|reason| self.handle.redactor().redact_owned(reason)))
     }
 
     async fn pause(&mut self) -> Result<(), InstanceError> {

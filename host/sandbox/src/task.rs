@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use wharf_core::limits::TaskLimits;
 use wharf_core::plugin::{PluginFacts, TaskSetup};
+use wharf_core::secret::Redactor;
 use wharf_core::{Config, Death, DeathKind, Descriptor, Failure, InstanceError, PluginId};
 use wharf_egress::Gate;
 
@@ -42,6 +43,8 @@ pub(crate) struct Blueprint {
     pub(crate) paths: PathPolicy,
     pub(crate) egress: EgressPolicy,
     pub(crate) facts: Arc<PluginFacts>,
+    /// What is taken out of its instances' words.
+    pub(crate) redactor: Redactor,
 }
 
 impl Blueprint {
@@ -53,7 +56,7 @@ impl Blueprint {
     /// An instance that can touch nothing: to describe, to validate.
     pub(crate) async fn bare(&self) -> Result<(Live, Arc<Base>), Death> {
         let name = self.id.to_string();
-        bare(&self.ready, &self.limits, &name).await
+        bare(&self.ready, &self.limits, &name, &self.redactor).await
     }
 
     /// An instance with the capabilities of its configuration; for both steps and for `on-start` there is the start
@@ -73,9 +76,10 @@ impl Blueprint {
         })?;
         let gate = network::gate(&self.descriptor, setup, &plugin, &self.egress, &self.paths).await?;
         let context = &setup.context;
-        let log = GuestLog::new(&self.limits, &context.connector, context.task, &plugin).of(setup);
-        let metrics =
-            Arc::new(InstanceMetrics::new(&context.connector, context.task, &plugin, self.limits.metric_series));
+        let log = GuestLog::new(&self.limits, &context.connector, context.task, &plugin);
+        let log = log.of(setup).hiding(&self.redactor);
+        let metrics = InstanceMetrics::new(&context.connector, context.task, &plugin, self.limits.metric_series);
+        let metrics = Arc::new(metrics.hiding(&self.redactor));
         shared.metrics.add(&metrics);
         let state = State::new(&self.limits, Arc::new(log), metrics, Some(setup.clone()), grants, gate);
         let allowed = self.limits.start_deadline.saturating_sub(began.elapsed());
@@ -102,8 +106,13 @@ impl Blueprint {
 }
 
 /// See [`Blueprint::bare`].
-pub(crate) async fn bare(ready: &Ready, limits: &Limits, name: &str) -> Result<(Live, Arc<Base>), Death> {
-    let log = GuestLog::new(limits, "", 0, name);
+pub(crate) async fn bare(
+    ready: &Ready,
+    limits: &Limits,
+    name: &str,
+    redactor: &Redactor,
+) -> Result<(Live, Arc<Base>), Death> {
+    let log = GuestLog::new(limits, "", 0, name).hiding(redactor);
     let metrics = InstanceMetrics::new("", 0, name, 0);
     let state = State::new(limits, Arc::new(log), Arc::new(metrics), None, Vec::new(), Gate::shut());
     let (live, _) = Live::start(ready, state, limits, limits.describe_deadline).await?;

@@ -65,8 +65,9 @@ pub(crate) async fn start(
     setup: TaskSetup,
     shared: Arc<Shared>,
 ) -> Answer<Box<dyn WebhookTask>> {
-    let on = shared.clone();
-    let handle = actor::start(shared, |commands, ready| run(blueprint, indices, setup, on, commands, ready)).await?;
+    let (on, redactor) = (shared.clone(), blueprint.redactor.clone());
+    let body = |commands, ready| run(blueprint, indices, setup, on, commands, ready);
+    let handle = actor::start(shared, redactor, body).await?;
     Ok(Box::new(Task(handle)))
 }
 

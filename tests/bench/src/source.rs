@@ -13,7 +13,7 @@ use wharf_core::plugin::{Catalog, LoadError, Loader as _, Plugin};
 use wharf_core::state::{State, TargetState};
 use wharf_drivers::Driver as _;
 use wharf_drivers::log::{LogDriver, LogOptions};
-use wharf_runtime::{Parts, Worker, WorkerOptions};
+use wharf_runtime::{Parts, SecretParts, Worker, WorkerOptions};
 use wharf_sandbox::{Sandbox, SandboxOptions};
 use wharf_store::SledStore;
 
@@ -49,7 +49,7 @@ pub(crate) async fn measure(how: How, plugins: &Path, input: &Path, lines: u64, 
     let driver = tokio::task::spawn_blocking(move || LogDriver::open(log, LogOptions::default())).await;
     let driver = driver.context("open the log")?.context("open the log")?;
     let store = SledStore::open(dir.join("store")).await.context("open the store")?;
-    let parts = Parts { catalog: Arc::new(Single(plugin)), driver: driver.clone(), store, audit: Arc::new(NoAudit) };
+    let parts = Parts { catalog: Arc::new(Single(plugin)), driver: driver.clone(), store, audit: Arc::new(NoAudit), secrets: SecretParts::default() };
     let worker = Worker::start(parts, WorkerOptions::default()).await?;
 
     let config = [

@@ -18,6 +18,7 @@ use crate::failure::{Death, DeathKind, InstanceError, Rejection};
 use crate::limits::TaskLimits;
 use crate::meter::Meter;
 use crate::offset::{SourceOffset, TopicPosition};
+use crate::secret::Redactor;
 
 /// Why a `.wasm` is no plugin. The code is stable; the message says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +52,12 @@ pub trait Plugin: Send + Sync + fmt::Debug {
     /// What can be seen of it from outside.
     fn facts(&self) -> PluginFacts {
         PluginFacts::default()
+    }
+
+    /// The same plugin for one connector: whatever its instances say (errors, log lines, labels of metrics) is passed
+    /// through `redactor` before anybody else sees it. `None`: this plugin's words are handed on as they are.
+    fn hiding(&self, _redactor: &Redactor) -> Option<Arc<dyn Plugin>> {
+        None
     }
 
     /// The plugin's own checks, beyond types, required keys and allowed values. No capability is granted.

@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::{Instrument, info_span};
-use wharf_core::config::Config;
 use wharf_core::state::TargetState;
 use wharf_core::status::{ConnectorInfo, ConnectorStatus};
+use wharf_store::Accepted;
 
 use crate::env::{Env, Job};
 use crate::error::WorkerError;
@@ -27,7 +27,7 @@ type Reply<T> = oneshot::Sender<Result<T, WorkerError>>;
 /// What a connector can be told.
 enum Command {
     Target(TargetState, Reply<()>),
-    Configure(Config, Box<Job>, Reply<ConnectorInfo>),
+    Configure(Box<Accepted>, Box<Job>, Reply<ConnectorInfo>),
     Restart { tasks: bool, only_failed: bool, reply: Reply<ConnectorStatus> },
     RestartTask(u32, Reply<()>),
     Delete(Reply<()>),
@@ -90,8 +90,8 @@ impl Connector {
         self.ask(|reply| Command::Target(target, reply)).await
     }
 
-    pub(crate) async fn configure(&self, config: Config, job: Job) -> Result<ConnectorInfo, WorkerError> {
-        self.ask(|reply| Command::Configure(config, Box::new(job), reply)).await
+    pub(crate) async fn configure(&self, accepted: Accepted, job: Job) -> Result<ConnectorInfo, WorkerError> {
+        self.ask(|reply| Command::Configure(Box::new(accepted), Box::new(job), reply)).await
     }
 
     pub(crate) async fn restart(&self, tasks: bool, only_failed: bool) -> Result<ConnectorStatus, WorkerError> {

@@ -6,12 +6,11 @@ use wharf_core::config::Config;
 
 use crate::env::{Env, Job};
 use crate::task::TaskView;
-use crate::validate::for_plugin;
 
-/// The task configurations that the plugin makes of `config`, or why there are none.
-pub(super) async fn split(env: &Env, job: &Job, config: &Config) -> Result<Vec<Config>, String> {
+/// The task configurations that the plugin makes of the connector's, or why there are none.
+pub(super) async fn split(env: &Env, job: &Job) -> Result<Vec<Config>, String> {
     let (spec, id) = (&job.spec, job.plugin.id());
-    let tasks = job.plugin.tasks(&for_plugin(&spec.name, config), spec.tasks_max).await;
+    let tasks = job.plugin.tasks(&job.config, spec.tasks_max).await;
     let tasks = tasks.map_err(|error| {
         env.killed_aside(&spec.name, id, &error);
         format!("plugin {id} cannot split the work: {error}")

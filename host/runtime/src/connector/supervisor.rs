@@ -6,23 +6,26 @@ use std::time::Duration;
 
 use tokio::select;
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{error, info, warn};
-use wharf_core::config::Config;
 use wharf_core::plugin::{TaskContext, TaskSetup};
 use wharf_core::state::{State, TargetState, TaskEvent};
 use wharf_core::status::{ConnectorInfo, ConnectorStatus};
+use wharf_store::Accepted;
 
 use super::split::{Plan, split};
 use super::{Command, Reply};
 use crate::env::{Env, Job};
 use crate::error::WorkerError;
+use crate::secrets;
 use crate::status::ConnectorView;
 use crate::task::{Mode, RunningTask, SourceOffsets, TaskView, stop_all};
-use crate::validate::{for_plugin, resolve};
+use crate::validate::resolve;
 
 /// How often a connector whose plugin is missing looks for it.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How often it is looked whether what placeholders stand for has changed.
+const LOOK_AT_SECRETS: Duration = Duration::from_secs(5);
 
 pub(super) struct Supervisor {
     env: Arc<Env>,
@@ -32,11 +35,15 @@ pub(super) struct Supervisor {
     tasks: Vec<RunningTask>,
     /// A plugin asks for the work to be split anew.
     resplit: Arc<Notify>,
+    /// When the secrets are looked at next.
+    secrets_at: Instant,
 }
 
 impl Supervisor {
     pub(super) fn new(env: Arc<Env>, view: Arc<ConnectorView>, job: Option<Job>) -> Self {
-        let mut it = Self { env, view, job: None, tasks: Vec::new(), resplit: Arc::new(Notify::new()) };
+        let resplit = Arc::new(Notify::new());
+        let secrets_at = Instant::now() + LOOK_AT_SECRETS;
+        let mut it = Self { env, view, job: None, tasks: Vec::new(), resplit, secrets_at };
         if let Some(job) = job {
             it.set_job(job);
         }
@@ -63,7 +70,7 @@ impl Supervisor {
                 }
                 command = mailbox.recv() => match command? {
                     Command::Target(target, reply) => self.set_target(target, reply).await,
-                    Command::Configure(config, job, reply) => self.configure(config, *job, reply).await,
+                    Command::Configure(accepted, job, reply) => self.configure(*accepted, *job, reply).await,
                     Command::Restart { tasks, only_failed, reply } => self.restart(tasks, only_failed, reply).await,
                     Command::RestartTask(task, reply) => self.restart_task(task, reply).await,
                     Command::Delete(reply) => {
@@ -74,6 +81,7 @@ impl Supervisor {
                 },
                 () = resplit.notified() => self.split_anew().await,
                 () = if_needed(is_waiting) => self.look_for_plugin().await,
+                () = at(self.secrets_at), if self.follows_secrets() => self.look_at_secrets().await,
             }
         }
     }
@@ -81,7 +89,7 @@ impl Supervisor {
     /// Brings a connector that was created just now, or loaded from the store, to its target.
     async fn begin(&mut self) {
         let was_stored = self.job.is_none();
-        if was_stored && let Err(trace) = self.look_up() {
+        if was_stored && let Err(trace) = self.look_up().await {
             error!(%trace, "the connector cannot run");
             self.view.set_failed(trace);
             return;
@@ -95,14 +103,19 @@ impl Supervisor {
         }
     }
 
-    fn look_up(&mut self) -> Result<(), String> {
-        let job = resolve(&self.env, self.view.name(), &self.view.config())?;
+    async fn look_up(&mut self) -> Result<(), String> {
+        let lost = self.view.lost();
+        if !lost.is_empty() {
+            return Err(secrets::lost(&lost));
+        }
+        let job = resolve(&self.env, self.view.name(), &self.view.config()).await?;
         self.set_job(job);
         Ok(())
     }
 
     fn set_job(&mut self, mut job: Job) {
         self.view.set_plugin(job.plugin.id(), job.plugin.descriptor());
+        self.view.set_hidden(job.hidden.clone());
         if let Some(now) = self.job.as_ref().filter(|now| now.spec.ingest == job.spec.ingest) {
             // Tasks that stay as they are go on to take from it.
             job.inbox = now.inbox.clone();
@@ -112,7 +125,7 @@ impl Supervisor {
     }
 
     async fn look_for_plugin(&mut self) {
-        if self.look_up().is_ok() {
+        if self.look_up().await.is_ok() {
             info!("the connector can run now");
             self.start_tasks().await;
         }
@@ -134,7 +147,7 @@ impl Supervisor {
     /// stay as they are.
     async fn start_tasks(&mut self) {
         let Some(job) = self.job.clone() else { return };
-        let configs = match split(&self.env, &job, &self.view.config()).await {
+        let configs = match split(&self.env, &job).await {
             Ok(configs) => configs,
             Err(trace) => {
                 error!(%trace, "the connector failed");
@@ -200,7 +213,7 @@ impl Supervisor {
         answer(reply, Ok(()));
         if before == TargetState::Stopped
             && self.job.is_some()
-            && let Err(trace) = self.look_up()
+            && let Err(trace) = self.look_up().await
         {
             // As with a restart: what was freed starts again as what is there and allowed now.
             error!(%trace, "the connector cannot run");
@@ -220,21 +233,26 @@ impl Supervisor {
         }
     }
 
-    async fn configure(&mut self, config: Config, job: Job, reply: Reply<ConnectorInfo>) {
-        if let Err(error) = self.env.connectors.put(self.view.name(), config.clone()).await {
+    async fn configure(&mut self, accepted: Accepted, job: Job, reply: Reply<ConnectorInfo>) {
+        let config = accepted.config.clone();
+        if let Err(error) = self.env.connectors.put(self.view.name(), accepted).await {
             return answer(reply, Err(error.into()));
         }
         let is_same = self.view.config() == config
             && self.view.state() != State::Failed
-            && self.job.as_ref().is_some_and(|now| now.plugin.id() == job.plugin.id() && now.spec == job.spec);
-        self.view.set_config(config);
+            && self.job.as_ref().is_some_and(|now| now.plugin.id() == job.plugin.id() && now.is_like(&job));
+        self.view.set_config(config, job.hidden.clone());
         self.set_job(job);
         answer(reply, Ok(self.view.info()));
         if is_same {
             return;
         }
         info!("the configuration changed");
-        // Everything begins anew: the worker's own keys, the plugin or its version may have changed for every task.
+        self.begin_anew().await;
+    }
+
+    /// Everything begins anew: the worker's own keys, the plugin or its version may have changed for every task.
+    async fn begin_anew(&mut self) {
         let had_tasks = !self.tasks.is_empty();
         let tasks = self.take_tasks();
         stop_all(&self.env, tasks).await;
@@ -242,6 +260,35 @@ impl Supervisor {
             TargetState::Running => self.start_tasks().await,
             TargetState::Paused if had_tasks => self.start_tasks().await,
             TargetState::Paused | TargetState::Stopped => self.show_target(),
+        }
+    }
+
+    /// Whether tasks shall be started again when what their placeholders stand for changes.
+    fn follows_secrets(&self) -> bool {
+        let reload = |job: &Job| job.config.get("config.action.reload").is_none_or(|it| it.trim() != "none");
+        self.job.as_ref().is_some_and(|job| !job.hidden.wanted.is_empty() && reload(job)) && !self.tasks.is_empty()
+    }
+
+    /// Starts everything anew where a placeholder stands for another value by now. While a value cannot be had, as when its
+    /// file is being replaced, tasks go on with the one they have.
+    async fn look_at_secrets(&mut self) {
+        self.secrets_at = Instant::now() + LOOK_AT_SECRETS;
+        let Some(job) = self.job.clone() else { return };
+        if self.env.secrets.stamp(&job.hidden.wanted).await == job.hidden.stamp {
+            return;
+        }
+        match resolve(&self.env, self.view.name(), &self.view.config()).await {
+            Err(trace) => {
+                warn!(%trace, "a value of the configuration has changed and cannot be used; the tasks keep the old one")
+            }
+            Ok(new) => {
+                let is_same = new.is_like(&job);
+                self.set_job(new);
+                if !is_same {
+                    info!("a value that the configuration takes from elsewhere has changed");
+                    self.begin_anew().await;
+                }
+            }
         }
     }
 
@@ -264,7 +311,7 @@ impl Supervisor {
 
     async fn restart_itself(&mut self) {
         // The plugin may have been replaced by a later version, or be back.
-        if let Err(trace) = self.look_up() {
+        if let Err(trace) = self.look_up().await {
             self.job = None;
             self.view.set_failed(trace);
             return;
@@ -337,12 +384,12 @@ impl Supervisor {
         let context = TaskContext { connector: name.to_owned(), task: 0, tasks, worker, attempt: 1, generation };
         let setup = TaskSetup {
             context,
-            config: for_plugin(name, &self.view.config()),
+            config: job.config.clone(),
             offsets: Arc::new(SourceOffsets::new(env.offsets.clone(), name, Vec::new())),
             reconfigure: Arc::new(|| {}),
             limits: job.spec.limits.clone(),
             meter: Arc::default(),
-            audit: env.audit.clone(),
+            audit: job.hidden.audit(&env.audit),
         };
         match timeout(env.options.shutdown_timeout, job.plugin.destroyed(setup)).await {
             Ok(Ok(())) => {}
@@ -353,6 +400,10 @@ impl Supervisor {
             Err(_) => warn!("the plugin was told of its end and did not answer in time"),
         }
     }
+}
+
+async fn at(time: Instant) {
+    sleep_until(time).await;
 }
 
 async fn if_needed(needed: bool) {

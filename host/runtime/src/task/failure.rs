@@ -1,5 +1,6 @@
 //! What ends an attempt, classified once.
 
+use wharf_core::secret::Redactor;
 use wharf_core::{Death, DeathKind, Failure, InstanceError};
 use wharf_drivers::DriverError;
 use wharf_store::StoreError;
@@ -45,6 +46,13 @@ impl TaskError {
     /// The worker cannot do what the configuration asks.
     pub(crate) fn fatal(message: String) -> Self {
         Self::new("fatal", message, false)
+    }
+
+    /// The same without secrets in its text. What a plugin says comes without them; this is for what is said around it.
+    pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
+        let message = redactor.redact_owned(self.message);
+        let death = self.death.map(|Death { kind, message }| Death { kind, message: redactor.redact_owned(message) });
+        Self { message, death, ..self }
     }
 
     /// The queue failed while doing `what`.

@@ -92,7 +92,7 @@ impl Task {
             reconfigure: self.reconfigure.clone(),
             limits: self.job.spec.limits.clone(),
             meter: self.view.meter.clone(),
-            audit: self.env.audit.clone(),
+            audit: self.job.hidden.audit(&self.env.audit),
         })
     }
 

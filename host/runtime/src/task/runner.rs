@@ -92,7 +92,7 @@ pub(super) async fn run(task: Task, mut control: Control) {
                 info!(?end, "the task ended");
                 return;
             }
-            Err(error) => error,
+            Err(error) => error.redacted(&task.job.hidden.redactor),
         };
         if let Some(death) = &error.death {
             task.killed(death);

@@ -1,5 +1,6 @@
 //! A task as it is seen from outside.
 
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use tracing::warn;
@@ -16,9 +17,9 @@ use crate::status::lock;
 use crate::usage::TaskUsage;
 
 /// A task as it is seen from outside. The task writes, everybody reads. It outlives the task's restarts.
-#[derive(Debug)]
 pub(crate) struct TaskView {
     number: u32,
+    /// With values in the place of placeholders. Not for eyes.
     config: Config,
     cell: Mutex<Cell>,
     pub(super) counters: Counters,
@@ -33,6 +34,12 @@ struct Cell {
     plugin: Option<PluginId>,
     last_failure: Option<LastFailure>,
     restarts: u32,
+}
+
+impl fmt::Debug for TaskView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskView").field("number", &self.number).finish_non_exhaustive()
+    }
 }
 
 impl TaskView {

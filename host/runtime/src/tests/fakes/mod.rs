@@ -21,7 +21,7 @@ pub(super) use driver::FakeDriver;
 pub(super) use plugin::{FakePlugin, Poll, Put};
 pub(super) use store::FakeStore;
 
-use crate::{IngestOptions, Parts, Worker, WorkerOptions};
+use crate::{IngestOptions, Parts, SecretParts, Worker, WorkerOptions};
 
 /// What happened, in order.
 #[derive(Debug, Clone, Default)]
@@ -131,7 +131,13 @@ impl World {
         let webhook = Arc::new(FakePlugin::webhook("webhook", journal.clone()));
         let catalog = Arc::new(FakeCatalog(Mutex::new(vec![source.clone(), sink.clone(), webhook])));
         let audit = Arc::new(journal.clone());
-        let parts = Parts { catalog: catalog.clone(), driver: driver.clone(), store: store.clone(), audit };
+        let parts = Parts {
+            catalog: catalog.clone(),
+            driver: driver.clone(),
+            store: store.clone(),
+            audit,
+            secrets: SecretParts::default(),
+        };
         let worker = Worker::start(parts, options.clone()).await.unwrap();
         Self { journal, driver, store, catalog, source, sink, options, worker }
     }
@@ -140,7 +146,9 @@ impl World {
     pub(super) async fn restarted(&self) -> Worker {
         let (catalog, driver, store) = (self.catalog.clone(), self.driver.clone(), self.store.clone());
         let audit = Arc::new(self.journal.clone());
-        Worker::start(Parts { catalog, driver, store, audit }, self.options.clone()).await.unwrap()
+        Worker::start(Parts { catalog, driver, store, audit, secrets: SecretParts::default() }, self.options.clone())
+            .await
+            .unwrap()
     }
 
     pub(super) async fn create(&self, name: &str, config: Config) {

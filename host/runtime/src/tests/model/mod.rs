@@ -17,7 +17,7 @@ use wharf_core::audit::NoAudit;
 use wharf_core::plugin::{Catalog, LoadError, Plugin};
 
 use super::fakes::{FakeDriver, FakeStore, Journal, options};
-use crate::{Parts, Worker, WorkerOptions};
+use crate::{Parts, SecretParts, Worker, WorkerOptions};
 use watched::{Watch, Watched};
 
 /// Runs so many random cases, unless PROPTEST_CASES says otherwise.
@@ -79,7 +79,13 @@ impl World {
         let watch = Arc::new(Watch::default());
         let plugins = [Watched::source(&watch), Watched::sink(&watch)].map(Arc::new);
         let catalog = Arc::new(Plugins(plugins.into()));
-        let parts = Parts { catalog, driver: driver.clone(), store: store.clone(), audit: Arc::new(NoAudit) };
+        let parts = Parts {
+            catalog,
+            driver: driver.clone(),
+            store: store.clone(),
+            audit: Arc::new(NoAudit),
+            secrets: SecretParts::default(),
+        };
         let worker = Worker::start(parts.clone(), options.clone()).await.unwrap();
         Self { journal, driver, store, watch, parts, options, worker }
     }
