@@ -4,7 +4,7 @@
 //!
 //! 1. [`front`](mod@front): a panic becomes a 500, a path that cannot be right is refused, one trailing slash is dropped;
 //! 2. the routes, one file for each resource: [`root`](mod@root), [`connectors`](mod@connectors),
-//!    [`tasks`](mod@tasks), [`plugins`](mod@plugins), [`topics`](mod@topics), [`records`](mod@records),
+//!    [`versions`](mod@versions), [`tasks`](mod@tasks), [`plugins`](mod@plugins), [`topics`](mod@topics), [`records`](mod@records),
 //!    [`audit`](mod@audit), [`metrics`](mod@metrics);
 //! 3. [`negotiate`](mod@negotiate): only where a route was found, `Accept` and `Content-Type` are looked at, as Jersey
 //!    does it;
@@ -34,6 +34,7 @@ mod root;
 mod starting;
 mod tasks;
 mod topics;
+mod versions;
 
 #[cfg(test)]
 mod tests;
@@ -88,6 +89,7 @@ pub fn router(worker: Worker, options: ApiOptions) -> Router {
     let json = Router::new()
         .merge(root::routes())
         .merge(connectors::routes())
+        .merge(versions::routes())
         .merge(tasks::routes())
         .merge(plugins::routes())
         .merge(topics::routes())

@@ -9,6 +9,7 @@ mod fetch;
 mod ingest;
 mod lock;
 mod logging;
+mod secrets;
 mod settings;
 mod signals;
 mod wire;

@@ -17,7 +17,7 @@ use wharf_core::audit::Auditor;
 use wharf_core::plugin::{Catalog as _, Loader, Plugin};
 use wharf_drivers::log::LogDriver;
 use wharf_registry::{Registry, RegistryOptions, Watch};
-use wharf_runtime::{Health, Parts, Worker, WorkerOptions};
+use wharf_runtime::{Health, Parts, SecretParts, Worker, WorkerOptions};
 use wharf_sandbox::{Limits, PathPolicy, Sandbox, SandboxOptions};
 use wharf_store::{Bucket, Change, Condition, SledStore, Store, StoreError};
 
@@ -25,6 +25,7 @@ use crate::audit::AuditLog;
 use crate::fetch::Downloads;
 use crate::ingest;
 use crate::lock;
+use crate::secrets::{self, Providers};
 use crate::settings::Settings;
 use crate::signals::Signals;
 
@@ -108,7 +109,11 @@ async fn start(
     let (id, ceiling) = (address.to_string(), settings.ceiling.clone());
     let options = WorkerOptions { id, cluster_id, ceiling, ..settings.worker.clone() };
     let watch = registry.watch(WATCH);
-    let parts = Parts { catalog: registry, driver, store, audit: audit.clone() };
+    let secrets = SecretParts {
+        resolver: Arc::new(Providers::new(settings.secrets.allowed.clone())),
+        sealer: Some(secrets::sealer(&settings.secrets.key_file)?),
+    };
+    let parts = Parts { catalog: registry, driver, store, audit: audit.clone(), secrets };
     Ok((Worker::start(parts, options).await.context("start the worker")?, sandbox, watch))
 }
 
@@ -129,7 +134,7 @@ async fn plugins(settings: &Settings, audit: Arc<dyn Auditor>) -> anyhow::Result
         limits: Limits { component_bytes, compile_deadline: plugins.compile_deadline, ..limits },
         paths: PathPolicy {
             allowed: settings.allowed_paths.clone(),
-            denied: vec![settings.data_dir.clone(), settings.plugins_dir.clone()],
+            denied: vec![settings.data_dir.clone(), settings.plugins_dir.clone(), settings.secrets.key_file.clone()],
         },
         egress: settings.egress.clone(),
         ..SandboxOptions::default()

@@ -68,7 +68,8 @@ pub(super) fn check(table: &Table) -> anyhow::Result<()> {
 }
 
 fn known() -> impl Iterator<Item = &'static str> {
-    KNOWN.iter().chain(super::egress::KEYS).copied()
+    let own = super::secrets::KEYS.iter().chain(super::connectors::KEYS);
+    KNOWN.iter().chain(super::egress::KEYS).chain(own).copied()
 }
 
 fn is_section(key: &str) -> bool {

@@ -13,14 +13,18 @@
 //! | `[log]` `[limits]` `[plugins]` `[restart]` `[tasks]` | | see [`raw`] |
 //! | `[egress]` | | see [`egress::Raw`] |
 //! | `[ingest]` | | see [`ingest`](mod@ingest) |
+//! | `[secrets]` | | see [`secrets`](mod@secrets) |
+//! | `[connectors]` | | see [`connectors`](mod@connectors) |
 //!
 //! Relative paths in the file are relative to the file; those of flags and defaults to the working directory.
 
+mod connectors;
 mod egress;
 mod ingest;
 mod keys;
 mod plugins;
 pub(crate) mod raw;
+mod secrets;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -35,6 +39,7 @@ use wharf_sandbox::{EgressPolicy, Limits};
 
 use crate::cli::RunArgs;
 pub(crate) use ingest::Ingest;
+pub(crate) use secrets::Secrets;
 
 const DEFAULT_FILE: &str = "wharf.toml";
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8083);
@@ -63,6 +68,8 @@ pub(crate) struct Settings {
     pub(crate) worker: WorkerOptions,
     /// The listener for requests from outside; `None`: there is none.
     pub(crate) ingest: Option<Ingest>,
+    /// What placeholders may stand for, and the key that seals what is stored.
+    pub(crate) secrets: Secrets,
 }
 
 impl Settings {
@@ -111,10 +118,14 @@ impl Settings {
         let egress = egress::policy(&raw.egress, &ceiling, listen.ip().is_loopback(), beside_file)?;
         let ingest = ingest::resolve(&raw.ingest, beside_file)?;
         let mut worker = worker(raw.shutdown_timeout_ms, &raw.restart, &raw.tasks)?;
+        worker.history = connectors::history(&raw.connectors, worker.history)?;
         worker.ingest = ingest.as_ref().map(|ingest| ingest.options.clone());
+        let data_dir = pick(&args.data_dir, raw.data_dir, "wharf-data")?;
+        let secrets = secrets::resolve(&raw.secrets, &data_dir, beside_file)?;
         Ok(Self {
             file: file.map(Path::to_owned),
-            data_dir: pick(&args.data_dir, raw.data_dir, "wharf-data")?,
+            data_dir,
+            secrets,
             plugins_dir: pick(&args.plugins_dir, raw.plugins_dir, "plugins")?,
             listen,
             allowed_paths: raw.allowed_paths.map(absolute).transpose().context("find out where `allowed-paths` are")?,

@@ -28,6 +28,8 @@ pub(crate) struct File {
     pub(crate) restart: Restart,
     pub(crate) tasks: Tasks,
     pub(crate) ingest: super::ingest::Raw,
+    pub(crate) secrets: super::secrets::Raw,
+    pub(crate) connectors: super::connectors::Raw,
 }
 
 /// `[log]`: the embedded queue.
