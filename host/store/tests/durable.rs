@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use wharf_store::{Bucket, Change, Condition, SledStore, Store, StoreError};
+use wharf_core::state::TargetState;
+use wharf_store::{Accepted, Bucket, Change, Condition, Connectors, Sealer, SledStore, Store, StoreError};
 
 fn set(bucket: Bucket, key: &str, value: &[u8]) -> Change {
     Change { bucket, key: key.to_owned(), condition: Condition::Any, value: Some(value.to_vec()) }
@@ -95,4 +96,32 @@ async fn a_change_whose_caller_stopped_waiting_is_made_before_the_store_closes()
     drop(store);
     let store = SledStore::open(dir.path()).await.unwrap();
     assert_eq!(store.get(Bucket::Meta, "k").await.unwrap().unwrap().value, b"v");
+}
+
+/// All bytes of all files below a directory.
+fn bytes_below(dir: &std::path::Path) -> Vec<u8> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { bytes_below(&path) } else { std::fs::read(&path).unwrap() }).collect()
+}
+
+#[tokio::test]
+async fn no_page_of_the_database_ever_holds_a_sealed_value() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(SledStore::open(dir.path()).await.unwrap());
+    let sealed = Connectors::new(store.clone()).sealed_by(Some(Arc::new(Sealer::new(&[3; 32])))).keeping(5);
+    let accepted = |number: u32| {
+        let pair = |key: &str, value: String| (key.to_owned(), value);
+        let config = [pair("topic", format!("plain-{number}")), pair("password", format!("s3cret-{number}"))];
+        Accepted { config: config.into(), secret: ["password".to_owned()].into(), ..Accepted::default() }
+    };
+    sealed.create("c", accepted(0), TargetState::Running).await.unwrap();
+    for number in 1..30 {
+        sealed.put("c", accepted(number)).await.unwrap();
+        sealed.set_target("c", TargetState::Paused).await.unwrap();
+    }
+    assert_eq!(sealed.get("c").await.unwrap().unwrap().config["password"], "s3cret-29");
+    sealed.delete("c").await.unwrap();
+    let has = |what: &str| bytes_below(dir.path()).windows(what.len()).any(|window| window == what.as_bytes());
+    assert!(has("plain-29"), "the files are those of the store, and it does not compress");
+    assert!(!has("s3cret"));
 }
