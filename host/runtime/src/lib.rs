@@ -32,13 +32,15 @@ mod progress;
 mod shutdown;
 mod status;
 mod task;
+mod topics;
 mod usage;
 mod validate;
 mod worker;
 
+pub use connector::ConfigPatch;
 pub use error::WorkerError;
 pub use ingest::{IngestError, IngestOptions, Ingress, Slot};
-pub use options::{Parts, Prefetch, WorkerOptions};
+pub use options::{Parts, Prefetch, TopicTracking, WorkerOptions};
 pub use progress::{ConnectorProgress, TaskProgress};
 pub use usage::{ConnectorUsage, TaskUsage};
 pub use worker::{Health, Worker};

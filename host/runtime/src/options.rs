@@ -52,6 +52,23 @@ pub struct WorkerOptions {
     pub ceiling: TaskLimits,
     /// What the listener for requests from outside allows; default `None`: there is none.
     pub ingest: Option<IngestOptions>,
+    /// Whether the topics that connectors use are remembered; default: they are, and may be reset.
+    pub topics: TopicTracking,
+}
+
+/// Whether the topics that connectors use are remembered: Kafka Connect's `topic.tracking.*`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopicTracking {
+    /// They are.
+    pub enabled: bool,
+    /// A client may make the worker forget them.
+    pub allow_reset: bool,
+}
+
+impl Default for TopicTracking {
+    fn default() -> Self {
+        Self { enabled: true, allow_reset: true }
+    }
 }
 
 /// How much a sink task reads ahead.
@@ -77,6 +94,7 @@ impl Default for WorkerOptions {
             prefetch: Prefetch { deliveries: 4, bytes: 8 << 20 },
             ceiling: TaskLimits::default(),
             ingest: None,
+            topics: TopicTracking::default(),
         }
     }
 }

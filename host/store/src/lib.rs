@@ -36,6 +36,7 @@ mod memory;
 mod offsets;
 mod sled_store;
 mod store;
+mod topics;
 mod watchers;
 
 pub use connectors::{Connectors, StoredConnector, UnreadableConnector};
@@ -44,3 +45,4 @@ pub use memory::MemoryStore;
 pub use offsets::Offsets;
 pub use sled_store::SledStore;
 pub use store::{Bucket, Change, Condition, Store, StoreError, Versioned};
+pub use topics::UsedTopics;

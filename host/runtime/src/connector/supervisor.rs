@@ -14,12 +14,12 @@ use wharf_core::state::{State, TargetState, TaskEvent};
 use wharf_core::status::{ConnectorInfo, ConnectorStatus};
 
 use super::split::{Plan, split};
-use super::{Command, Reply};
+use super::{Command, ConfigPatch, Reply};
 use crate::env::{Env, Job};
 use crate::error::WorkerError;
 use crate::status::ConnectorView;
 use crate::task::{Mode, RunningTask, SourceOffsets, TaskView, stop_all};
-use crate::validate::{for_plugin, resolve};
+use crate::validate::{for_plugin, resolve, validate};
 
 /// How often a connector whose plugin is missing looks for it.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -64,6 +64,7 @@ impl Supervisor {
                 command = mailbox.recv() => match command? {
                     Command::Target(target, reply) => self.set_target(target, reply).await,
                     Command::Configure(config, job, reply) => self.configure(config, *job, reply).await,
+                    Command::Patch(patch, reply) => self.patch(patch, reply).await,
                     Command::Restart { tasks, only_failed, reply } => self.restart(tasks, only_failed, reply).await,
                     Command::RestartTask(task, reply) => self.restart_task(task, reply).await,
                     Command::Delete(reply) => {
@@ -245,6 +246,20 @@ impl Supervisor {
         }
     }
 
+    async fn patch(&mut self, patch: ConfigPatch, reply: Reply<ConnectorInfo>) {
+        let mut config = self.view.config();
+        for (key, value) in patch {
+            match value {
+                Some(value) => config.insert(key, value),
+                None => config.remove(&key),
+            };
+        }
+        match validate(&self.env, self.view.name(), &config).await {
+            Ok(job) => self.configure(config, job, reply).await,
+            Err(error) => answer(reply, Err(error)),
+        }
+    }
+
     /// Restarts the connector itself, its tasks, or of both only what failed; says what will be restarted before it is.
     async fn restart(&mut self, tasks: bool, only_failed: bool, reply: Reply<ConnectorStatus>) {
         let itself = !only_failed || self.view.state() == State::Failed;
@@ -319,6 +334,7 @@ impl Supervisor {
         self.destroyed(count).await;
         let deleted = self.env.connectors.delete(self.view.name()).await;
         let forgotten = self.env.generations.forget(self.view.name()).await;
+        let forgotten = forgotten.and(self.env.topics.reset(self.view.name()).await);
         if let Err(error) = deleted.map(drop).and(forgotten) {
             let trace = format!("cannot delete the connector: {error}");
             self.view.set_failed(trace);
