@@ -13,6 +13,7 @@
 //! | `[log]` `[limits]` `[plugins]` `[restart]` `[tasks]` | | see [`raw`] |
 //! | `[egress]` | | see [`egress::Raw`] |
 //! | `[ingest]` | | see [`ingest`](mod@ingest) |
+//! | `[rest]` `[topics]` | | see [`rest`](mod@rest), [`topics`](mod@topics) |
 //!
 //! Relative paths in the file are relative to the file; those of flags and defaults to the working directory.
 
@@ -21,6 +22,8 @@ mod ingest;
 mod keys;
 mod plugins;
 pub(crate) mod raw;
+mod rest;
+mod topics;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -35,6 +38,7 @@ use wharf_sandbox::{EgressPolicy, Limits};
 
 use crate::cli::RunArgs;
 pub(crate) use ingest::Ingest;
+pub(crate) use rest::Rest;
 
 const DEFAULT_FILE: &str = "wharf.toml";
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8083);
@@ -63,6 +67,8 @@ pub(crate) struct Settings {
     pub(crate) worker: WorkerOptions,
     /// The listener for requests from outside; `None`: there is none.
     pub(crate) ingest: Option<Ingest>,
+    /// How the REST API answers.
+    pub(crate) rest: Rest,
 }
 
 impl Settings {
@@ -111,6 +117,7 @@ impl Settings {
         let egress = egress::policy(&raw.egress, &ceiling, listen.ip().is_loopback(), beside_file)?;
         let ingest = ingest::resolve(&raw.ingest, beside_file)?;
         let mut worker = worker(raw.shutdown_timeout_ms, &raw.restart, &raw.tasks)?;
+        worker.topics = topics::resolve(&raw.topics);
         worker.ingest = ingest.as_ref().map(|ingest| ingest.options.clone());
         Ok(Self {
             file: file.map(Path::to_owned),
@@ -125,6 +132,7 @@ impl Settings {
             plugins: plugins::Plugins::resolve(raw.plugins)?,
             worker,
             ingest,
+            rest: rest::resolve(&raw.rest),
         })
     }
 }

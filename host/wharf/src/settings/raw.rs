@@ -28,6 +28,8 @@ pub(crate) struct File {
     pub(crate) restart: Restart,
     pub(crate) tasks: Tasks,
     pub(crate) ingest: super::ingest::Raw,
+    pub(crate) rest: super::rest::Raw,
+    pub(crate) topics: super::topics::Raw,
 }
 
 /// `[log]`: the embedded queue.
