@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
@@ -18,6 +18,7 @@ use crate::dto::{Create, Posted};
 use crate::error::ApiError;
 use crate::front;
 use crate::negotiate::with_options;
+use crate::openmessaging;
 use crate::path::{Name, location};
 use crate::query::Query;
 
@@ -29,7 +30,7 @@ pub(crate) fn routes() -> Router<App> {
             "/connectors/{name}",
             with_options(get(show).post(create_named).delete(delete), "HEAD,DELETE,GET,OPTIONS"),
         )
-        .route("/connectors/{name}/config", with_options(get(config).put(put_config), "HEAD,GET,OPTIONS,PUT,PATCH"))
+        .route("/connectors/{name}/config", with_options(get(config).put(put_config).patch(patch_config), "HEAD,GET,OPTIONS,PUT,PATCH"))
         .route("/connectors/{name}/status", with_options(get(status), "HEAD,GET,OPTIONS"))
         .route("/connectors/{name}/progress", with_options(get(progress), "HEAD,GET,OPTIONS"))
         .route("/connectors/{name}/usage", with_options(get(usage), "HEAD,GET,OPTIONS"))
@@ -104,7 +105,7 @@ async fn create_named(
     created(&app, &headers, create).await
 }
 
-async fn created(app: &App, headers: &HeaderMap, create: Create) -> Result<Response, ApiError> {
+pub(crate) async fn created(app: &App, headers: &HeaderMap, create: Create) -> Result<Response, ApiError> {
     let Create { name, config, state } = create;
     let config = config.named(&name)?;
     let info = app.command(|worker| async move { worker.create(name, config, state).await }).await?;
@@ -112,8 +113,17 @@ async fn created(app: &App, headers: &HeaderMap, create: Create) -> Result<Respo
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(info)).into_response())
 }
 
-async fn show(State(app): State<App>, Name(name): Name) -> Result<Json<ConnectorInfo>, ApiError> {
-    app.ask(app.worker.connector(&name)).await.map(Json)
+async fn show(
+    State(app): State<App>,
+    Name(name): Name,
+    method: Method,
+    headers: HeaderMap,
+    query: Query,
+) -> Result<Response, ApiError> {
+    if let Some(created) = openmessaging::create_by_get(&app, &method, &headers, &name, &query).await {
+        return created;
+    }
+    app.ask(app.worker.connector(&name)).await.map(|info| Json(info).into_response())
 }
 
 async fn delete(State(app): State<App>, Name(name): Name) -> Result<StatusCode, ApiError> {
@@ -139,6 +149,31 @@ async fn put_config(
     }
     let location = location(&headers, &info.name);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(info)).into_response())
+}
+
+/// Changes some keys of a connector's configuration; `null` takes a key out.
+#[utoipa::path(
+    patch,
+    path = "/connectors/{name}/config",
+    tag = "connectors",
+    params(("name" = String, Path, description = "The connector.")),
+    request_body(
+        content = BTreeMap<String, Option<String>>,
+        description = "The keys to change. Numbers and booleans are taken as text.",
+    ),
+    responses(
+        (status = 200, description = "The connector as it is configured now."),
+        (status = 400, description = "The configuration would be invalid; nothing is changed."),
+        (status = 404, description = "There is no such connector."),
+    )
+)]
+pub(crate) async fn patch_config(
+    State(app): State<App>,
+    Name(name): Name,
+    Whole(body): Whole,
+) -> Result<Json<ConnectorInfo>, ApiError> {
+    let patch = Posted::read(&body)?.into_patch();
+    app.command(|worker| async move { worker.patch_config(&name, patch, None).await }).await.map(Json)
 }
 
 async fn status(State(app): State<App>, Name(name): Name) -> Result<Json<ConnectorStatus>, ApiError> {

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use wharf_core::config::ConfigErrors;
+use wharf_core::config::{ConfigErrors, without_secrets};
 use wharf_core::state::TargetState;
 use wharf_core::{Config, Problem};
-use wharf_runtime::WorkerError;
+use wharf_runtime::{ConfigPatch, WorkerError};
 
 use crate::error::ApiError;
 
@@ -95,6 +95,12 @@ impl Posted {
         Ok(posted)
     }
 
+    /// The keys with their values, `None` where `null` was written.
+    pub(crate) fn into_patch(self) -> ConfigPatch {
+        let values = self.config.into_iter().map(|(key, value)| (key, Some(value)));
+        values.chain(self.nulls.into_iter().map(|key| (key, None))).collect()
+    }
+
     /// The configuration of the connector `name`, with `name` in it.
     pub(crate) fn named(mut self, name: &str) -> Result<Config, ApiError> {
         if let Some(configured) = self.config.get("name").filter(|configured| *configured != name) {
@@ -105,9 +111,8 @@ impl Posted {
             let mut shown: BTreeMap<&str, &str> = configured.collect();
             shown.extend(self.nulls.iter().map(|key| (key.as_str(), "null")));
             shown.insert("name", name);
-            let shown: Vec<String> = shown.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
-            let shown = shown.join(", ");
-            return Err(ApiError::bad_request(format!("Connector config {{{shown}}} contains no connector type")));
+            let shown = without_secrets(shown);
+            return Err(ApiError::bad_request(format!("Connector config {shown} contains no connector type")));
         }
         if !self.nulls.is_empty() {
             let problem = |key| Problem { key, message: NULL_VALUE.to_owned() };
@@ -207,6 +212,20 @@ mod tests {
         let refusal = Posted::read(br#"{"connector.class":null}"#).unwrap().named("x").unwrap_err();
         let expected = "Connector config {connector.class=null, name=x} contains no connector type";
         assert_eq!(refusal, ApiError::bad_request(expected));
+    }
+
+    #[test]
+    fn a_message_that_shows_a_configuration_shows_no_secret() {
+        let body = br#"{"connector.class":null,"mysqlPassword":"hunter2","url":"amqp://me:hunter2@h/"}"#;
+        let refusal = serde_json::to_string(&Posted::read(body).unwrap().named("x").unwrap_err()).unwrap();
+        assert!(refusal.contains("mysqlPassword=[hidden]") && !refusal.contains("hunter2"), "{refusal}");
+    }
+
+    #[test]
+    fn a_null_in_a_patch_stands_for_the_key_to_be_taken_out() {
+        let patch = Posted::read(br#"{"a":1,"b":null}"#).unwrap().into_patch();
+        let expected = [("a".to_owned(), Some("1".to_owned())), ("b".to_owned(), None)];
+        assert_eq!(patch, ConfigPatch::from(expected));
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //!
 //! 1. [`front`](mod@front): a panic becomes a 500, a path that cannot be right is refused, one trailing slash is dropped;
 //! 2. the routes, one file for each resource: [`root`](mod@root), [`connectors`](mod@connectors),
-//!    [`versions`](mod@versions), [`tasks`](mod@tasks), [`plugins`](mod@plugins), [`topics`](mod@topics), [`records`](mod@records),
+//!    [`versions`](mod@versions), [`tasks`](mod@tasks), [`plugins`](mod@plugins), [`validate`](mod@validate), [`topics`](mod@topics),
+//!    [`active_topics`](mod@active_topics), [`records`](mod@records), [`openmessaging`](mod@openmessaging),
 //!    [`audit`](mod@audit), [`metrics`](mod@metrics);
 //! 3. [`negotiate`](mod@negotiate): only where a route was found, `Accept` and `Content-Type` are looked at, as Jersey
 //!    does it;
@@ -22,11 +23,13 @@ mod negotiate;
 mod path;
 mod query;
 
+mod active_topics;
 mod audit;
 mod connectors;
 pub mod ingest;
 mod internal;
 mod metrics;
+mod openmessaging;
 mod plugins;
 mod record;
 mod records;
@@ -34,6 +37,7 @@ mod root;
 mod starting;
 mod tasks;
 mod topics;
+mod validate;
 mod versions;
 
 #[cfg(test)]
@@ -68,6 +72,8 @@ pub struct ApiOptions {
     pub audit: Option<Arc<dyn AuditTrail>>,
     /// What plugins count of themselves, shown by `GET /metrics`; default: none.
     pub metrics: Option<Arc<dyn PluginMetrics>>,
+    /// Whether `GET /connectors/{name}?config={json}` creates a connector, as OpenMessaging's quick start does; default: no.
+    pub openmessaging_legacy: bool,
 }
 
 impl Default for ApiOptions {
@@ -79,6 +85,7 @@ impl Default for ApiOptions {
             timeout: Duration::from_secs(90),
             audit: None,
             metrics: None,
+            openmessaging_legacy: false,
         }
     }
 }
@@ -93,6 +100,9 @@ pub fn router(worker: Worker, options: ApiOptions) -> Router {
         .merge(tasks::routes())
         .merge(plugins::routes())
         .merge(topics::routes())
+        .merge(active_topics::routes())
+        .merge(validate::routes())
+        .merge(openmessaging::routes())
         .merge(internal::routes())
         .merge(audit::routes())
         .route_layer(from_fn(negotiate::json_only));

@@ -42,9 +42,9 @@ struct KafkaPlugin {
     version: String,
 }
 
-/// `?connectorsOnly=false` shows all kinds; anything else, or nothing, sources and sinks.
+/// Without `?connectorsOnly`, or where it is empty or `true`, sources and sinks; else, as Java reads it, all kinds.
 async fn kafka_list(State(app): State<App>, query: Query) -> Json<Vec<KafkaPlugin>> {
-    let all = query.first("connectorsOnly").is_some_and(|value| value.eq_ignore_ascii_case("false"));
+    let all = query.first("connectorsOnly").is_some_and(|it| !it.is_empty() && !it.eq_ignore_ascii_case("true"));
     let plugins = app.worker.catalog().list();
     let shown = plugins.iter().map(|plugin| plugin.descriptor()).filter(|it| all || it.kind != Kind::Transform);
     let mut shown: Vec<_> = shown.map(kafka_plugin).collect();
@@ -54,8 +54,7 @@ async fn kafka_list(State(app): State<App>, query: Query) -> Json<Vec<KafkaPlugi
 
 /// Tools know connectors by their Java class, so a plugin that stands in for one goes by that.
 fn kafka_plugin(descriptor: &Descriptor) -> KafkaPlugin {
-    let class = descriptor.aliases.iter().find(|alias| alias.contains('.')).unwrap_or(&descriptor.name);
-    KafkaPlugin { class: class.clone(), kind: descriptor.kind.as_str(), version: descriptor.version.clone() }
+    KafkaPlugin { class: descriptor.class().to_owned(), kind: descriptor.kind.as_str(), version: descriptor.version.clone() }
 }
 
 /// The answer to `GET /plugins`.

@@ -1,9 +1,12 @@
 //! Tasks of a connector.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use wharf_core::Config;
 use wharf_core::status::{TaskInfo, TaskStatus};
 
 use crate::app::App;
@@ -15,12 +18,33 @@ use crate::path::{Name, TaskOf};
 pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/connectors/{name}/tasks", with_options(get(list).post(internal::refuse), "HEAD,POST,GET,OPTIONS"))
+        .route("/connectors/{name}/tasks-config", with_options(get(configs), "HEAD,GET,OPTIONS"))
         .route("/connectors/{name}/tasks/{task}/status", with_options(get(status), "HEAD,GET,OPTIONS"))
         .route("/connectors/{name}/tasks/{task}/restart", with_options(post(restart), "POST,OPTIONS"))
 }
 
 async fn list(State(app): State<App>, Name(name): Name) -> Result<Json<Vec<TaskInfo>>, ApiError> {
     app.ask(app.worker.tasks(&name)).await.map(Json)
+}
+
+/// The configurations of a connector's tasks, by `connector-task`. Kafka Connect had it up to 3.x; older tools ask for it.
+#[utoipa::path(
+    get,
+    path = "/connectors/{name}/tasks-config",
+    tag = "connectors",
+    params(("name" = String, Path, description = "The connector.")),
+    responses(
+        (status = 200, description = "The configurations.", body = BTreeMap<String, BTreeMap<String, String>>),
+        (status = 404, description = "There is no such connector."),
+    )
+)]
+pub(crate) async fn configs(
+    State(app): State<App>,
+    Name(name): Name,
+) -> Result<Json<BTreeMap<String, Config>>, ApiError> {
+    let tasks = app.ask(app.worker.tasks(&name)).await?;
+    let named = |task: TaskInfo| (format!("{}-{}", task.id.connector, task.id.task), task.config);
+    Ok(Json(tasks.into_iter().map(named).collect()))
 }
 
 async fn status(State(app): State<App>, of: TaskOf) -> Result<Json<TaskStatus>, ApiError> {

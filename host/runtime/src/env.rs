@@ -9,12 +9,13 @@ use wharf_core::config::{Config, ConnectorSpec};
 use wharf_core::plugin::{Catalog, Plugin};
 use wharf_core::secret::SecretResolver;
 use wharf_drivers::Driver;
-use wharf_store::{Connectors, Generations, Offsets, Store};
+use wharf_store::{Connectors, Generations, Offsets, Store, UsedTopics};
 
 use crate::ingest::Inbox;
 use crate::options::{Parts, WorkerOptions};
 use crate::secrets::Hidden;
 use crate::shutdown::Gate;
+use crate::topics::ActiveTopics;
 
 /// The worker's parts, as its supervisors and tasks see them.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub(crate) struct Env {
     pub(crate) offsets: Arc<Offsets>,
     pub(crate) connectors: Connectors,
     pub(crate) generations: Generations,
+    pub(crate) topics: ActiveTopics,
     pub(crate) options: WorkerOptions,
     pub(crate) gate: Gate,
 }
@@ -39,6 +41,7 @@ impl Env {
             offsets: Arc::new(Offsets::new(parts.store.clone())),
             connectors: Connectors::new(parts.store.clone()).sealed_by(parts.secrets.sealer).keeping(options.history),
             generations: Generations::new(parts.store.clone()),
+            topics: ActiveTopics::new(UsedTopics::new(parts.store.clone()), options.topics.enabled),
             store: parts.store,
             audit: parts.audit,
             secrets: parts.secrets.resolver,

@@ -33,13 +33,15 @@ mod secrets;
 mod shutdown;
 mod status;
 mod task;
+mod topics;
 mod usage;
 mod validate;
 mod worker;
 
+pub use connector::ConfigPatch;
 pub use error::WorkerError;
 pub use ingest::{IngestError, IngestOptions, Ingress, Slot};
-pub use options::{Parts, Prefetch, WorkerOptions};
+pub use options::{Parts, Prefetch, TopicTracking, WorkerOptions};
 pub use progress::{ConnectorProgress, TaskProgress};
 pub use secrets::SecretParts;
 pub use usage::{ConnectorUsage, TaskUsage};

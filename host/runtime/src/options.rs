@@ -57,6 +57,23 @@ pub struct WorkerOptions {
     pub ingest: Option<IngestOptions>,
     /// How many configurations of a connector are remembered, the one that holds among them; default 20.
     pub history: usize,
+    /// Whether the topics that connectors use are remembered; default: they are, and may be reset.
+    pub topics: TopicTracking,
+}
+
+/// Whether the topics that connectors use are remembered: Kafka Connect's `topic.tracking.*`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopicTracking {
+    /// They are.
+    pub enabled: bool,
+    /// A client may make the worker forget them.
+    pub allow_reset: bool,
+}
+
+impl Default for TopicTracking {
+    fn default() -> Self {
+        Self { enabled: true, allow_reset: true }
+    }
 }
 
 /// How much a sink task reads ahead.
@@ -83,6 +100,7 @@ impl Default for WorkerOptions {
             ceiling: TaskLimits::default(),
             ingest: None,
             history: 20,
+            topics: TopicTracking::default(),
         }
     }
 }

@@ -74,11 +74,15 @@ impl Hidden {
     /// A task's configuration as it may be shown: a value that was made from a placeholder is the placeholder again, and
     /// what the plugin made of one is without it.
     pub(crate) fn shown_task(&self, connector: &Config, task: &Config) -> Config {
-        let value = |key: &String, value: &String| match connector.get(key) {
-            Some(written) if written == value || self.made.get(key) == Some(value) => self.mask.value(key, written),
-            _ => self.redactor.redact_owned(self.mask.value(key, value)),
-        };
-        task.iter().map(|(key, text)| (key.clone(), value(key, text))).collect()
+        task.iter().map(|(key, value)| (key.clone(), self.shown_value(connector, key, value.clone()))).collect()
+    }
+
+    /// One value that was made of the connector's configuration, as it may be shown.
+    pub(crate) fn shown_value(&self, connector: &Config, key: &str, value: String) -> String {
+        match connector.get(key) {
+            Some(written) if *written == value || self.made.get(key) == Some(&value) => self.mask.value(key, written),
+            _ => self.redactor.redact_owned(self.mask.value(key, &value)),
+        }
     }
 
     /// See [`Mask::restored`].

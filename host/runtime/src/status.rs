@@ -36,6 +36,8 @@ struct Cell {
     trace: Option<String>,
     kind: &'static str,
     plugin: Option<PluginId>,
+    /// As tools of Kafka Connect know its tasks.
+    task_class: Option<String>,
     tasks: Vec<Arc<TaskView>>,
     inbox: Option<Arc<Inbox>>,
 }
@@ -62,6 +64,7 @@ impl ConnectorView {
             trace: None,
             kind: UNKNOWN,
             plugin: None,
+            task_class: None,
             tasks: Vec::new(),
             inbox: None,
         };
@@ -147,8 +150,15 @@ impl ConnectorView {
 
     pub(crate) fn tasks(&self) -> Vec<TaskInfo> {
         let cell = lock(&self.cell);
-        let shown = |task: &TaskView| cell.hidden.shown_task(&cell.config, &task.config());
-        cell.tasks.iter().map(|task| TaskInfo { id: self.task_id(task.number()), config: shown(task) }).collect()
+        let shown = |task: &Arc<TaskView>| {
+            let mut config = cell.hidden.shown_task(&cell.config, &task.config());
+            if let Some(class) = &cell.task_class {
+                // Kafka Connect hands it to its tasks; here it is only shown.
+                config.entry("task.class".to_owned()).or_insert_with(|| class.clone());
+            }
+            TaskInfo { id: self.task_id(task.number()), config }
+        };
+        cell.tasks.iter().map(shown).collect()
     }
 
     pub(crate) fn progress(&self) -> ConnectorProgress {
@@ -191,6 +201,7 @@ impl ConnectorView {
         let mut cell = lock(&self.cell);
         cell.kind = descriptor.kind.as_str();
         cell.plugin = Some(id.clone());
+        cell.task_class = Some(descriptor.task_class());
     }
 
     /// Where its requests wait; webhook sources only.

@@ -1,17 +1,22 @@
-//! From a posted configuration to a [`Job`], with all that is wrong reported at once.
+//! From a posted configuration to a [`Job`], with all that is wrong reported at once; or to the answer of a validation
+//! ([`infos`](mod@infos)), which says the same by key and makes nothing.
+
+mod infos;
 
 use std::sync::Arc;
 
 use wharf_core::audit::{AuditEvent, Denial};
-use wharf_core::config::{Config, ConfigErrors, ConnectorSpec, check_limits, normalize};
-use wharf_core::plugin::{Kind, Plugin};
-use wharf_core::secret::{Filled, Redactor, fill, shown};
+use wharf_core::config::{Config, ConfigErrors, ConnectorSpec, check_limits, normalize, without_secrets};
+use wharf_core::plugin::{Checked, Kind, Plugin};
+use wharf_core::secret::{Filled, Redactor, fill};
 use wharf_core::{Failure, InstanceError, Problem};
 
 use crate::env::{Env, Job};
 use crate::error::WorkerError;
 use crate::ingest;
 use crate::secrets::Hidden;
+
+pub(crate) use infos::{infos, keys_of};
 
 /// The configuration as the plugin sees it: aliases resolved, and the connector's name in it.
 pub(crate) fn for_plugin(name: &str, config: &Config) -> Config {
@@ -22,31 +27,60 @@ pub(crate) fn for_plugin(name: &str, config: &Config) -> Config {
 
 /// Checks everything, also what the plugin itself has to say.
 pub(crate) async fn validate(env: &Env, name: &str, config: &Config) -> Result<Job, WorkerError> {
-    let Opened { filled, hidden, plugin, mut problems } = open(env, name, config).await?;
-    let config = &filled.config;
-    let seen = for_plugin(name, config);
-    let (spec, found) = match ConnectorSpec::new(name, config, plugin.descriptor(), env.options.restart) {
-        Ok(spec) => {
-            let problems = as_called(env, &spec);
-            (Some(spec), problems)
-        }
-        Err(errors) => (None, errors.0),
-    };
-    let unknown: Vec<_> = found.into_iter().filter(|it| !problems.iter().any(|known| known.key == it.key)).collect();
-    problems.extend(unknown);
-    let above = check_limits(config, &env.options.ceiling);
-    let is_new = |it: &Problem| !problems.iter().any(|known: &Problem| known.key == it.key);
-    let above: Vec<_> = above.into_iter().filter(is_new).collect();
-    problems.extend(above);
-    // A key is reported once: what is wrong with its type comes before what it means.
-    add_new(&mut problems, capabilities(env, name, &*plugin, &seen));
-    let own = own_problems(env, name, &*plugin, &seen).await?;
-    add_new(&mut problems, own);
+    let opened = open(env, name, config).await?;
+    let name = config.contains_key("name").then_some(name);
+    let Found { spec, problems, seen, .. } = examine(env, name, &opened).await?;
+    let Opened { filled, hidden, plugin, .. } = opened;
     match spec {
         Some(spec) if problems.is_empty() => Ok(Job::new(env, spec, plugin, seen, hidden)),
-        _ => Err(WorkerError::Invalid(ConfigErrors(hidden.problems(config, problems)))),
+        _ => Err(WorkerError::Invalid(ConfigErrors(hidden.problems(&filled.config, problems)))),
     }
 }
+
+/// What an examination found.
+struct Found {
+    /// `None`: a key of the worker, or the type of one of the plugin's, is wrong.
+    spec: Option<ConnectorSpec>,
+    /// All that is wrong. Secrets are not taken out yet.
+    problems: Vec<Problem>,
+    /// What the plugin says of its keys.
+    checked: Vec<Checked>,
+    /// The configuration as the plugin saw it.
+    seen: Config,
+}
+
+/// Looks at everything. `name` is `None` where the configuration has none, which is a problem like others.
+async fn examine(env: &Env, name: Option<&str>, opened: &Opened) -> Result<Found, WorkerError> {
+    let Opened { filled, plugin, .. } = opened;
+    let (config, plugin) = (&filled.config, &**plugin);
+    let (seen, shown_name) = match name {
+        Some(name) => (for_plugin(name, config), name),
+        None => (normalize(config), ""),
+    };
+    let mut problems = opened.problems.clone();
+    let (spec, found) =
+        match ConnectorSpec::new(name.unwrap_or(NAMELESS), config, plugin.descriptor(), env.options.restart) {
+            Ok(spec) => {
+                let problems = as_called(env, &spec);
+                (Some(spec), problems)
+            }
+            Err(errors) => (None, errors.0),
+        };
+    extend_new(&mut problems, found);
+    if name.is_none() {
+        let message = "Missing required configuration \"name\" which has no default value.".to_owned();
+        problems.insert(0, Problem { key: "name".to_owned(), message });
+    }
+    extend_new(&mut problems, check_limits(config, &env.options.ceiling));
+    // A key is reported once: what is wrong with its type comes before what it means.
+    extend_new(&mut problems, capabilities(env, shown_name, plugin, &seen).into_iter().map(named).collect());
+    let (checked, own) = own_problems(env, shown_name, plugin, &seen).await?;
+    extend_new(&mut problems, own.into_iter().map(named).collect());
+    Ok(Found { spec, problems, checked, seen })
+}
+
+/// Stands for a name that is missing while everything else is looked at.
+const NAMELESS: &str = "connector";
 
 /// What is needed to run a connector that was validated when it was stored. The world may have changed since: the
 /// plugin may be gone, a path no longer allowed.
@@ -101,21 +135,22 @@ fn capabilities(env: &Env, name: &str, plugin: &dyn Plugin, config: &Config) -> 
     problems
 }
 
+/// What the plugin says of its keys, and what of that is wrong.
 async fn own_problems(
     env: &Env,
     name: &str,
     plugin: &dyn Plugin,
     config: &Config,
-) -> Result<Vec<Problem>, WorkerError> {
+) -> Result<(Vec<Checked>, Vec<Problem>), WorkerError> {
     match plugin.validate(config).await {
         Ok(checked) => {
-            let problems = checked.into_iter().flat_map(|it| {
-                let key = it.key;
-                it.errors.into_iter().map(move |message| Problem { key: key.clone(), message })
+            let problems = checked.iter().flat_map(|it| {
+                it.errors.iter().map(|message| Problem { key: it.key.clone(), message: message.clone() })
             });
-            Ok(problems.collect())
+            let problems = problems.collect();
+            Ok((checked, problems))
         }
-        Err(InstanceError::Failed(Failure::InvalidConfig(problems))) => Ok(problems),
+        Err(InstanceError::Failed(Failure::InvalidConfig(problems))) => Ok((Vec::new(), problems)),
         Err(error) => {
             env.killed_aside(name, plugin.id(), &error);
             Err(WorkerError::Internal(format!("plugin {} cannot validate: {error}", plugin.id())))
@@ -124,11 +159,11 @@ async fn own_problems(
 }
 
 /// Adds the problems of keys that have none yet.
-fn add_new(problems: &mut Vec<Problem>, more: Vec<Problem>) {
+fn extend_new(problems: &mut Vec<Problem>, more: Vec<Problem>) {
     let known = problems.len();
     for problem in more {
         if !problems.iter().take(known).any(|it| it.key == problem.key) {
-            problems.push(named(problem));
+            problems.push(problem);
         }
     }
 }
@@ -145,12 +180,7 @@ fn named(problem: Problem) -> Problem {
 fn find(env: &Env, name: &str, config: &Config, written: &Config) -> Result<Arc<dyn Plugin>, WorkerError> {
     let normal = normalize(config);
     let Some(class) = normal.get("connector.class") else {
-        let shown: Vec<_> =
-            shown(&for_plugin(name, written)).iter().map(|(key, value)| format!("{key}={value}")).collect();
-        return Err(WorkerError::BadRequest(format!(
-            "Connector config {{{}}} contains no connector type",
-            shown.join(", ")
-        )));
+        return Err(no_class(&for_plugin(name, written)));
     };
     let version = normal.get("connector.plugin.version").map(|it| it.trim()).filter(|it| !it.is_empty());
     if let Some(plugin) = env.catalog.find(class, version).filter(is_connector) {
@@ -160,6 +190,12 @@ fn find(env: &Env, name: &str, config: &Config, written: &Config) -> Result<Arc<
         (Some(plugin), Some(version)) => Err(no_such_version(env, &*plugin, version)),
         _ => Err(no_such_class(env, class)),
     }
+}
+
+/// The plugin is not known, so neither is which of its keys are secret.
+fn no_class(config: &Config) -> WorkerError {
+    let shown = without_secrets(config.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+    WorkerError::BadRequest(format!("Connector config {shown} contains no connector type"))
 }
 
 fn is_connector(plugin: &Arc<dyn Plugin>) -> bool {
@@ -191,12 +227,24 @@ fn described(plugin: &dyn Plugin) -> String {
 }
 
 fn no_such_version(env: &Env, plugin: &dyn Plugin, version: &str) -> WorkerError {
+    let message = version_message(env, plugin, version);
+    WorkerError::Invalid(ConfigErrors(vec![Problem { key: VERSION.to_owned(), message }]))
+}
+
+const VERSION: &str = "connector.plugin.version";
+
+fn version_message(env: &Env, plugin: &dyn Plugin, version: &str) -> String {
+    let range = if version.starts_with(['[', '(']) { version.to_owned() } else { format!("[{version},{version}]") };
+    format!(
+        "Plugin {} not found that matches the version range {range}, available versions: [{}]",
+        plugin.descriptor().class(),
+        versions(env, plugin).join(", ")
+    )
+}
+
+/// The versions there are of a plugin.
+fn versions(env: &Env, plugin: &dyn Plugin) -> Vec<String> {
     let name = &plugin.descriptor().name;
     let list = env.catalog.list();
-    let versions = list.iter().map(|it| it.descriptor()).filter(|it| it.name == *name).map(|it| it.version.as_str());
-    let message = format!(
-        "Plugin {name} not found that matches the version range [{version},{version}], available versions: [{}]",
-        versions.collect::<Vec<_>>().join(", ")
-    );
-    WorkerError::Invalid(ConfigErrors(vec![Problem { key: "connector.plugin.version".to_owned(), message }]))
+    list.iter().map(|it| it.descriptor()).filter(|it| it.name == *name).map(|it| it.version.clone()).collect()
 }

@@ -2,6 +2,8 @@
 //!
 //! Questions are asynchronous although a single worker answers them from memory: in a cluster others are asked.
 
+mod connect;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -60,6 +62,7 @@ impl Worker {
     pub async fn start(parts: Parts, options: WorkerOptions) -> Result<Self, WorkerError> {
         let env = Arc::new(Env::new(parts, options));
         let stored = env.connectors.list().await?;
+        env.topics.load().await?;
         let (connectors, health) = (Mutex::default(), Mutex::new(Health::Starting));
         let worker = Self { inner: Arc::new(Inner { env, connectors, health }) };
         let mut starting = Vec::new();

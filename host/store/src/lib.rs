@@ -41,6 +41,7 @@ mod seal;
 mod sled_store;
 mod store;
 mod stored;
+mod topics;
 mod watchers;
 
 pub use accepted::{Accepted, ConfigVersion};
@@ -51,3 +52,4 @@ pub use offsets::Offsets;
 pub use seal::Sealer;
 pub use sled_store::SledStore;
 pub use store::{Bucket, Change, Condition, Store, StoreError, Versioned};
+pub use topics::UsedTopics;

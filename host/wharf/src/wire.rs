@@ -63,6 +63,7 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals) -> anyhow::Res
         commit: option_env!("WHARF_COMMIT").unwrap_or("unknown").to_owned(),
         audit: Some(audit.clone()),
         metrics: Some(sandbox),
+        openmessaging_legacy: settings.rest.openmessaging_legacy,
         ..ApiOptions::default()
     };
     door.open(wharf_api::router(worker.clone(), options));

@@ -67,6 +67,7 @@ impl ConnectorSpec {
             plugin_version: version.map(str::to_owned),
             kind,
             tasks_max: values.number("tasks.max"),
+            enforce_tasks_max: values.flag("tasks.max.enforce"),
             topics: values.topics(descriptor),
             group: format!("connect-{}", name.trim()),
             errors: values.errors(kind),

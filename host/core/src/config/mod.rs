@@ -5,6 +5,7 @@
 
 mod aliases;
 mod build;
+mod infos;
 mod ingest;
 mod keys;
 mod limits;
@@ -12,6 +13,7 @@ mod names;
 #[cfg(test)]
 mod properties;
 mod rules;
+mod shown;
 mod spec;
 #[cfg(test)]
 mod tests;
@@ -20,11 +22,13 @@ mod values;
 use std::collections::BTreeMap;
 
 pub use aliases::normalize;
+pub use infos::{ConfigInfo, ConfigInfos, ConfigKeyInfo, ConfigValueInfo, Validation};
 pub use ingest::{IngestAuth, IngestSpec, Secret};
 pub use keys::{TLS_CA_FILE, TLS_CERTIFICATE_FILE, TLS_KEY_FILE, worker_keys};
 pub use limits::check_limits;
 pub use names::{check_name, check_topic};
-pub use values::check_value;
+pub use shown::without_secrets;
+pub use values::{check_value, shown_value};
 
 pub use spec::{ConfigErrors, ConnectorSpec, ErrorPolicy};
 

@@ -60,6 +60,27 @@ pub(super) fn in_flight(value: &str) -> Result<(), String> {
     between(value, 1, 10_000)
 }
 
+/// What nobody can promise is refused, as Kafka Connect does where a worker does not support it.
+pub(super) fn exactly_once(value: &str) -> Result<(), String> {
+    match value.to_ascii_lowercase().as_str() {
+        "requested" => Ok(()),
+        "required" => Err("exactly-once depends on how the plugin's rows spread over partitions and cannot be promised \
+                           before they come: write requested"
+            .to_owned()),
+        _ => Err("String must be one of (case insensitive): REQUIRED, REQUESTED".to_owned()),
+    }
+}
+
+pub(super) fn transaction_boundary(value: &str) -> Result<(), String> {
+    match value.to_ascii_lowercase().as_str() {
+        "poll" => Ok(()),
+        "interval" | "connector" => {
+            Err("not supported yet: offsets are stored with the rows of a poll: write poll or leave the key out".to_owned())
+        }
+        _ => Err("String must be one of (case insensitive): INTERVAL, POLL, CONNECTOR".to_owned()),
+    }
+}
+
 /// Anything that can be the name of an HTTP header.
 pub(super) fn header_name(value: &str) -> Result<(), String> {
     let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);

@@ -60,6 +60,8 @@ pub struct ConnectorSpec {
     pub kind: Kind,
     /// `tasks.max`, at least 1.
     pub tasks_max: u32,
+    /// `tasks.max.enforce`: a plugin that makes more tasks fails its connector.
+    pub enforce_tasks_max: bool,
     /// A sink's `topics`; a source's `topic` where it has one.
     pub topics: Vec<String>,
     /// The consumer group of a sink: `connect-{name}` as in Kafka Connect.

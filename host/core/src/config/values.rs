@@ -52,6 +52,32 @@ pub fn check_value(key: &ConfigKey, value: &str) -> Result<(), String> {
     }
 }
 
+/// A value as an answer shows it: without white space around it and in one spelling; `None` where its type cannot be read,
+/// as in Kafka Connect; never a password, nor a URL with one in it.
+///
+/// ```
+/// use wharf_core::config::shown_value;
+/// use wharf_core::plugin::ValueType;
+/// assert_eq!(shown_value(ValueType::Boolean, " TRUE ").as_deref(), Some("true"));
+/// assert_eq!(shown_value(ValueType::List, "a, b").as_deref(), Some("a,b"));
+/// assert_eq!(shown_value(ValueType::Int, "soon"), None);
+/// assert_eq!(shown_value(ValueType::Password, "hunter2").as_deref(), Some("[hidden]"));
+/// ```
+pub fn shown_value(value_type: ValueType, value: &str) -> Option<String> {
+    if may_hold_secret(value_type, value) {
+        return Some(HIDDEN.to_owned());
+    }
+    let text = value.trim();
+    match value_type {
+        ValueType::Boolean => boolean(text).map(|flag| flag.to_string()),
+        ValueType::List | ValueType::EndpointList => Some(items(text).collect::<Vec<_>>().join(",")),
+        ValueType::Short | ValueType::Int | ValueType::Long | ValueType::Double => {
+            check_type(value_type, text).ok().map(|()| text.to_owned())
+        }
+        _ => Some(text.to_owned()),
+    }
+}
+
 /// `Invalid value {value} for configuration {name}: {reason}`, as Kafka Connect words it.
 pub(super) fn invalid(name: &str, value: &str, reason: &str) -> String {
     format!("Invalid value {value} for configuration {name}: {reason}")

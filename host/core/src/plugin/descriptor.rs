@@ -151,6 +151,22 @@ pub struct Descriptor {
     pub keys: Vec<ConfigKey>,
 }
 
+impl Descriptor {
+    /// The name by which tools of Kafka Connect know the plugin: the Java class that it stands in for, or its own name.
+    pub fn class(&self) -> &str {
+        self.aliases.iter().find(|alias| alias.contains('.')).unwrap_or(&self.name)
+    }
+
+    /// What a tool of Kafka Connect takes for the class of the plugin's tasks.
+    pub fn task_class(&self) -> String {
+        let class = self.class();
+        match class.strip_suffix("Connector") {
+            Some(stem) if class.contains('.') => format!("{stem}Task"),
+            _ => class.to_owned(),
+        }
+    }
+}
+
 /// What validation says of one key.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Checked {

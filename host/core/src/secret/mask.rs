@@ -10,7 +10,7 @@ use crate::plugin::{ConfigKey, Descriptor, ValueType};
 pub const HIDDEN: &str = "[hidden]";
 
 /// What stands in the name of a key whose value is a secret, where nobody says what type it has. Without separators.
-const SECRET_NAMES: [&str; 10] = [
+const SECRET_NAMES: [&str; 13] = [
     "password",
     "passwd",
     "passphrase",
@@ -20,7 +20,10 @@ const SECRET_NAMES: [&str; 10] = [
     "apikey",
     "accesskey",
     "private",
-    "jaasconfig",
+    "jaas",
+    "pwd",
+    "accountkey",
+    "authorization",
 ];
 
 /// Knows which values of a connector's configuration are secrets.

@@ -6,6 +6,7 @@
 mod split;
 mod supervisor;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
@@ -22,12 +23,16 @@ use supervisor::Supervisor;
 /// How many commands may wait for one connector.
 const MAILBOX: usize = 16;
 
+/// Changes to a configuration: a new value of each key, or `None` to take it out.
+pub type ConfigPatch = BTreeMap<String, Option<String>>;
+
 type Reply<T> = oneshot::Sender<Result<T, WorkerError>>;
 
 /// What a connector can be told.
 enum Command {
     Target(TargetState, Reply<()>),
     Configure(Box<Accepted>, Box<Job>, Reply<ConnectorInfo>),
+    Patch(ConfigPatch, Option<String>, Reply<ConnectorInfo>),
     Restart { tasks: bool, only_failed: bool, reply: Reply<ConnectorStatus> },
     RestartTask(u32, Reply<()>),
     Delete(Reply<()>),
@@ -92,6 +97,11 @@ impl Connector {
 
     pub(crate) async fn configure(&self, accepted: Accepted, job: Job) -> Result<ConnectorInfo, WorkerError> {
         self.ask(|reply| Command::Configure(Box::new(accepted), Box::new(job), reply)).await
+    }
+
+    /// The change is made by the supervisor, to what the configuration is when its turn comes: no change is lost.
+    pub(crate) async fn patch(&self, patch: ConfigPatch, by: Option<String>) -> Result<ConnectorInfo, WorkerError> {
+        self.ask(|reply| Command::Patch(patch, by, reply)).await
     }
 
     pub(crate) async fn restart(&self, tasks: bool, only_failed: bool) -> Result<ConnectorStatus, WorkerError> {

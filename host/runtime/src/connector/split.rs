@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use tracing::warn;
 use wharf_core::config::Config;
 
 use crate::env::{Env, Job};
 use crate::task::TaskView;
+
+/// More are never run, whatever `tasks.max.enforce` says.
+const MOST_TASKS: usize = 10_000;
 
 /// The task configurations that the plugin makes of the connector's, or why there are none.
 pub(super) async fn split(env: &Env, job: &Job) -> Result<Vec<Config>, String> {
@@ -17,6 +21,9 @@ pub(super) async fn split(env: &Env, job: &Job) -> Result<Vec<Config>, String> {
     })?;
     let (count, max) = (tasks.len(), spec.tasks_max);
     if u32::try_from(count).is_ok_and(|count| count <= max) {
+        Ok(tasks)
+    } else if !spec.enforce_tasks_max && count <= MOST_TASKS {
+        warn!(plugin = %id, tasks = count, max, "more tasks than `tasks.max` run, because `tasks.max.enforce` is false");
         Ok(tasks)
     } else {
         Err(format!("plugin {id} made {count} tasks where `tasks.max` allows {max}"))

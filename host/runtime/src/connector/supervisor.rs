@@ -14,13 +14,13 @@ use wharf_core::status::{ConnectorInfo, ConnectorStatus};
 use wharf_store::Accepted;
 
 use super::split::{Plan, split};
-use super::{Command, Reply};
+use super::{Command, ConfigPatch, Reply};
 use crate::env::{Env, Job};
 use crate::error::WorkerError;
 use crate::secrets;
 use crate::status::ConnectorView;
 use crate::task::{Mode, RunningTask, SourceOffsets, TaskView, stop_all};
-use crate::validate::resolve;
+use crate::validate::{resolve, validate};
 
 /// How often a connector whose plugin is missing looks for it.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -71,6 +71,7 @@ impl Supervisor {
                 command = mailbox.recv() => match command? {
                     Command::Target(target, reply) => self.set_target(target, reply).await,
                     Command::Configure(accepted, job, reply) => self.configure(*accepted, *job, reply).await,
+                    Command::Patch(patch, by, reply) => self.patch(patch, by, reply).await,
                     Command::Restart { tasks, only_failed, reply } => self.restart(tasks, only_failed, reply).await,
                     Command::RestartTask(task, reply) => self.restart_task(task, reply).await,
                     Command::Delete(reply) => {
@@ -292,6 +293,23 @@ impl Supervisor {
         }
     }
 
+    /// Changes single keys of what the configuration is by now: `[hidden]` stands for what is stored.
+    async fn patch(&mut self, patch: ConfigPatch, by: Option<String>, reply: Reply<ConnectorInfo>) {
+        let stored = self.view.config();
+        let mut config = stored.clone();
+        for (key, value) in patch {
+            match value {
+                Some(value) => config.insert(key, value),
+                None => config.remove(&key),
+            };
+        }
+        let config = self.view.hidden().restored(config, &stored);
+        match validate(&self.env, self.view.name(), &config).await {
+            Ok(job) => self.configure(job.hidden.accepted(config, by, false), job, reply).await,
+            Err(error) => answer(reply, Err(error)),
+        }
+    }
+
     /// Restarts the connector itself, its tasks, or of both only what failed; says what will be restarted before it is.
     async fn restart(&mut self, tasks: bool, only_failed: bool, reply: Reply<ConnectorStatus>) {
         let itself = !only_failed || self.view.state() == State::Failed;
@@ -366,6 +384,7 @@ impl Supervisor {
         self.destroyed(count).await;
         let deleted = self.env.connectors.delete(self.view.name()).await;
         let forgotten = self.env.generations.forget(self.view.name()).await;
+        let forgotten = forgotten.and(self.env.topics.reset(self.view.name()).await);
         if let Err(error) = deleted.map(drop).and(forgotten) {
             let trace = format!("cannot delete the connector: {error}");
             self.view.set_failed(trace);

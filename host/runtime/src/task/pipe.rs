@@ -22,6 +22,7 @@ use super::offsets::newest;
 use super::prefix::Prefix;
 use super::{Task, TaskError};
 use crate::progress::Counters;
+use crate::topics::Seen;
 
 /// How long to wait before a guest is told of its offsets again, where it does not say.
 const TELL_AGAIN: Duration = Duration::from_secs(1);
@@ -60,6 +61,8 @@ struct Sent {
     rows: u32,
     bytes: u64,
     offsets: Vec<SourceOffset>,
+    /// Topics that no earlier batch went to.
+    topics: Vec<String>,
 }
 
 /// See the module's page.
@@ -71,6 +74,7 @@ pub(super) struct Pipe<'a> {
     failed: Option<TaskError>,
     /// The guest asked not to be told of offsets before this.
     tell_after: Option<Instant>,
+    seen: Seen,
 }
 
 impl<'a> Pipe<'a> {
@@ -82,6 +86,7 @@ impl<'a> Pipe<'a> {
             commits,
             failed: None,
             tell_after: None,
+            seen: Seen::default(),
         }
     }
 
@@ -146,7 +151,8 @@ impl<'a> Pipe<'a> {
         }
         self.check()?;
         let rows = batch.rows;
-        let sent = Sent { rows, bytes: batch.payload_bytes() as u64, offsets: newest(&batch.checkpoints) };
+        let topics = self.seen.new_in(&self.task.env.topics, &batch, self.task.job.spec.topics.first());
+        let sent = Sent { rows, bytes: batch.payload_bytes() as u64, offsets: newest(&batch.checkpoints), topics };
         match self.beside(producer.send(batch)).await {
             Ok(acknowledgement) => {
                 wharf_faults::reach("source.sent");
@@ -231,6 +237,7 @@ impl<'a> Pipe<'a> {
         self.prefix.acknowledge(number);
         while let Some(sent) = self.prefix.pop() {
             self.task.view.counters.batch(sent.rows, sent.bytes);
+            self.seen.used(&self.task.env, &self.task.job.spec.name, sent.topics);
             if !sent.offsets.is_empty() {
                 self.commits.acknowledged(sent.offsets);
             }

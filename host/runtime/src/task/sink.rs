@@ -21,6 +21,7 @@ use super::retry::{Outage, Retrying};
 use super::runner::{End, Left, Outcome};
 use super::{Control, Mode, Task, TaskError};
 use crate::progress::Counters;
+use crate::topics::Seen;
 
 /// How long to wait for more rows before those that were put are flushed.
 const SHORT_WAIT: Duration = Duration::from_millis(50);
@@ -46,6 +47,7 @@ struct Sink<'a> {
     /// Bytes put since the last flush.
     bytes: u64,
     measured: Instant,
+    seen: Seen,
 }
 
 impl<'a> Sink<'a> {
@@ -77,6 +79,7 @@ impl<'a> Sink<'a> {
             fresh: false,
             bytes: 0,
             measured: Instant::now(),
+            seen: Seen::default(),
         };
         Ok((sink, instance))
     }
@@ -300,6 +303,8 @@ impl<'a> Sink<'a> {
         }
         wharf_faults::reach("sink.put");
         self.positions.took(delivery, rows);
+        let topics = self.seen.new_from(&self.task.env.topics, delivery, rows);
+        self.seen.used(&self.task.env, &self.task.job.spec.name, topics);
         let total = delivery.batch.rows;
         // Of a part of a batch nobody knows the bytes without a walk; its share is near enough.
         let bytes = delivery.batch.payload_bytes() as u64 * u64::from(rows) / u64::from(total.max(1));

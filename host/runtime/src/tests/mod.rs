@@ -1,6 +1,7 @@
 //! The worker over fakes, under paused time: a wait costs nothing, and what happens first is known.
 
 mod commands;
+mod connect;
 mod fakes;
 mod lifecycle;
 mod limits;

@@ -68,8 +68,15 @@ pub(super) fn check(table: &Table) -> anyhow::Result<()> {
 }
 
 fn known() -> impl Iterator<Item = &'static str> {
-    let own = super::secrets::KEYS.iter().chain(super::connectors::KEYS);
-    KNOWN.iter().chain(super::egress::KEYS).chain(own).copied()
+    let sections: [&[&str]; 6] = [
+        KNOWN,
+        super::connectors::KEYS,
+        super::egress::KEYS,
+        super::rest::KEYS,
+        super::secrets::KEYS,
+        super::topics::KEYS,
+    ];
+    sections.into_iter().flatten().copied()
 }
 
 fn is_section(key: &str) -> bool {

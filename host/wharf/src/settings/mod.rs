@@ -15,6 +15,7 @@
 //! | `[ingest]` | | see [`ingest`](mod@ingest) |
 //! | `[secrets]` | | see [`secrets`](mod@secrets) |
 //! | `[connectors]` | | see [`connectors`](mod@connectors) |
+//! | `[rest]` `[topics]` | | see [`rest`](mod@rest), [`topics`](mod@topics) |
 //!
 //! Relative paths in the file are relative to the file; those of flags and defaults to the working directory.
 
@@ -25,6 +26,8 @@ mod keys;
 mod plugins;
 pub(crate) mod raw;
 mod secrets;
+mod rest;
+mod topics;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -40,6 +43,7 @@ use wharf_sandbox::{EgressPolicy, Limits};
 use crate::cli::RunArgs;
 pub(crate) use ingest::Ingest;
 pub(crate) use secrets::Secrets;
+pub(crate) use rest::Rest;
 
 const DEFAULT_FILE: &str = "wharf.toml";
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8083);
@@ -70,6 +74,8 @@ pub(crate) struct Settings {
     pub(crate) ingest: Option<Ingest>,
     /// What placeholders may stand for, and the key that seals what is stored.
     pub(crate) secrets: Secrets,
+    /// How the REST API answers.
+    pub(crate) rest: Rest,
 }
 
 impl Settings {
@@ -119,6 +125,7 @@ impl Settings {
         let ingest = ingest::resolve(&raw.ingest, beside_file)?;
         let mut worker = worker(raw.shutdown_timeout_ms, &raw.restart, &raw.tasks)?;
         worker.history = connectors::history(&raw.connectors, worker.history)?;
+        worker.topics = topics::resolve(&raw.topics);
         worker.ingest = ingest.as_ref().map(|ingest| ingest.options.clone());
         let data_dir = pick(&args.data_dir, raw.data_dir, "wharf-data")?;
         let secrets = secrets::resolve(&raw.secrets, &data_dir, beside_file)?;
@@ -136,6 +143,7 @@ impl Settings {
             plugins: plugins::Plugins::resolve(raw.plugins)?,
             worker,
             ingest,
+            rest: rest::resolve(&raw.rest),
         })
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct File {
     pub(crate) ingest: super::ingest::Raw,
     pub(crate) secrets: super::secrets::Raw,
     pub(crate) connectors: super::connectors::Raw,
+    pub(crate) rest: super::rest::Raw,
+    pub(crate) topics: super::topics::Raw,
 }
 
 /// `[log]`: the embedded queue.
