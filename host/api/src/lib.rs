@@ -4,7 +4,7 @@
 //!
 //! 1. [`front`](mod@front): a panic becomes a 500, a path that cannot be right is refused, one trailing slash is dropped;
 //! 2. the routes, one file for each resource: [`root`](mod@root), [`connectors`](mod@connectors),
-//!    [`tasks`](mod@tasks), [`plugins`](mod@plugins), [`topics`](mod@topics), [`records`](mod@records),
+//!    [`tasks`](mod@tasks), [`offsets`](mod@offsets), [`plugins`](mod@plugins), [`topics`](mod@topics), [`records`](mod@records),
 //!    [`audit`](mod@audit), [`metrics`](mod@metrics);
 //! 3. [`negotiate`](mod@negotiate): only where a route was found, `Accept` and `Content-Type` are looked at, as Jersey
 //!    does it;
@@ -27,6 +27,7 @@ mod connectors;
 pub mod ingest;
 mod internal;
 mod metrics;
+mod offsets;
 mod plugins;
 mod record;
 mod records;
@@ -89,6 +90,7 @@ pub fn router(worker: Worker, options: ApiOptions) -> Router {
         .merge(root::routes())
         .merge(connectors::routes())
         .merge(tasks::routes())
+        .merge(offsets::routes())
         .merge(plugins::routes())
         .merge(topics::routes())
         .merge(internal::routes())

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
+use wharf_core::SourceOffset;
 use wharf_core::config::Config;
 use wharf_core::plugin::{Catalog, PluginUse, WebhookRequest, WebhookResponse};
 use wharf_core::state::TargetState;
@@ -18,6 +19,7 @@ use crate::connector::Connector;
 use crate::env::{Env, Job};
 use crate::error::WorkerError;
 use crate::ingest::{IngestError, Ingress};
+use crate::offsets::{self, Alteration, Consent, OffsetChange};
 use crate::options::{Parts, WorkerOptions};
 use crate::plugin_use;
 use crate::progress::ConnectorProgress;
@@ -265,6 +267,38 @@ impl Worker {
     /// [`WorkerError::NotFound`]
     pub async fn usage(&self, name: &str) -> Result<ConnectorUsage, WorkerError> {
         Ok(self.get(name)?.view().usage())
+    }
+
+    /// What a connector has committed: of a source where it stands in the outside system, of a sink
+    /// `{"kafka_topic","kafka_partition"}` and `{"kafka_offset"}`. Both texts of each are JSON objects.
+    ///
+    /// # Errors
+    /// [`WorkerError::NotFound`], [`WorkerError::Internal`] where the queue or the store cannot be read.
+    pub async fn offsets(&self, name: &str) -> Result<Vec<SourceOffset>, WorkerError> {
+        let connector = self.get(name)?;
+        offsets::read(&self.inner.env, connector.view()).await
+    }
+
+    /// Alters what a stopped connector has committed, all or none; durable when this returns. A source is asked first.
+    ///
+    /// # Errors
+    /// [`WorkerError::NotFound`]; [`WorkerError::BadRequest`] where the connector is not STOPPED, nothing is to be altered,
+    /// or a sink's partition or offset has the wrong shape; [`WorkerError::Internal`], as in Kafka Connect, where the
+    /// source refuses, with its words, or the queue or the store fails.
+    pub async fn alter_offsets(&self, name: &str, changes: Vec<OffsetChange>) -> Result<Consent, WorkerError> {
+        if changes.is_empty() {
+            let message = "Partitions / offsets need to be provided for an alter offsets request";
+            return Err(WorkerError::BadRequest(message.to_owned()));
+        }
+        self.get(name)?.alter_offsets(Alteration::Change(changes)).await
+    }
+
+    /// Forgets all that a stopped connector has committed, so that it begins anew. As [`Worker::alter_offsets`].
+    ///
+    /// # Errors
+    /// As [`Worker::alter_offsets`].
+    pub async fn reset_offsets(&self, name: &str) -> Result<Consent, WorkerError> {
+        self.get(name)?.alter_offsets(Alteration::Reset).await
     }
 
     /// Stops a connector's tasks, tells its plugin, and forgets it; its offsets are kept. Returns when it is gone.

@@ -110,14 +110,29 @@ impl Core {
         Ok(created)
     }
 
-    /// The newest checkpoint of each source partition.
+    /// No producer of this source can write any more, and nothing of them is under way, when this returns.
+    pub(crate) async fn vacate(&self, source: &str) {
+        let seats: Vec<Seat> = {
+            let producers = lock(&self.producers);
+            producers.iter().filter(|((of, _), _)| of == source).map(|(_, seat)| Arc::clone(seat)).collect()
+        };
+        for seat in seats {
+            let mut seat = seat.lock().await;
+            if let Some(old) = seat.take() {
+                old.close();
+                old.wait_idle().await;
+            }
+        }
+    }
+
+    /// The newest checkpoint of each source partition; the offset of one that is forgotten is empty.
     pub(crate) fn checkpoints(&self, source: &str) -> Vec<SourceOffset> {
         let mut all: HashMap<String, Mark> = HashMap::new();
         for partition in self.topics.partitions() {
             lock(&partition.sources).collect(source, &mut all);
         }
-        let known =
-            all.into_iter().filter_map(|(partition, mark)| Some(SourceOffset { partition, offset: mark.offset? }));
+        let known = all.into_iter();
+        let known = known.map(|(partition, mark)| SourceOffset { partition, offset: mark.offset.unwrap_or_default() });
         let mut known: Vec<SourceOffset> = known.collect();
         known.sort_by(|a, b| a.partition.cmp(&b.partition));
         known

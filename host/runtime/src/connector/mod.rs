@@ -16,6 +16,7 @@ use wharf_core::status::{ConnectorInfo, ConnectorStatus};
 
 use crate::env::{Env, Job};
 use crate::error::WorkerError;
+use crate::offsets::{Alteration, Consent};
 use crate::status::ConnectorView;
 use supervisor::Supervisor;
 
@@ -30,6 +31,7 @@ enum Command {
     Configure(Config, Box<Job>, Reply<ConnectorInfo>),
     Restart { tasks: bool, only_failed: bool, reply: Reply<ConnectorStatus> },
     RestartTask(u32, Reply<()>),
+    Offsets(Alteration, Reply<Consent>),
     Delete(Reply<()>),
 }
 
@@ -100,6 +102,10 @@ impl Connector {
 
     pub(crate) async fn restart_task(&self, task: u32) -> Result<(), WorkerError> {
         self.ask(|reply| Command::RestartTask(task, reply)).await
+    }
+
+    pub(crate) async fn alter_offsets(&self, alteration: Alteration) -> Result<Consent, WorkerError> {
+        self.ask(|reply| Command::Offsets(alteration, reply)).await
     }
 
     pub(crate) async fn delete(&self) -> Result<(), WorkerError> {

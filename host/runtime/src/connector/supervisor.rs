@@ -17,6 +17,7 @@ use super::split::{Plan, split};
 use super::{Command, Reply};
 use crate::env::{Env, Job};
 use crate::error::WorkerError;
+use crate::offsets::{self, Alteration, Consent};
 use crate::status::ConnectorView;
 use crate::task::{Mode, RunningTask, SourceOffsets, TaskView, stop_all};
 use crate::validate::{for_plugin, resolve};
@@ -66,6 +67,7 @@ impl Supervisor {
                     Command::Configure(config, job, reply) => self.configure(config, *job, reply).await,
                     Command::Restart { tasks, only_failed, reply } => self.restart(tasks, only_failed, reply).await,
                     Command::RestartTask(task, reply) => self.restart_task(task, reply).await,
+                    Command::Offsets(alteration, reply) => answer(reply, self.alter_offsets(alteration).await),
                     Command::Delete(reply) => {
                         if let Some(reply) = self.delete(reply).await {
                             return Some(reply);
@@ -307,6 +309,19 @@ impl Supervisor {
         view.on(TaskEvent::Restarted);
         answer(reply, Ok(()));
         self.restart_tasks(&[view]).await;
+    }
+
+    /// While this runs no other command does, so a connector that is stopped has no task until it is done.
+    async fn alter_offsets(&self, alteration: Alteration) -> Result<Consent, WorkerError> {
+        offsets::check_stopped(&self.view)?;
+        let config = self.view.config();
+        // As at a start: the plugin may have been replaced since the connector was stopped.
+        let job = resolve(&self.env, self.view.name(), &config).map_err(|why| {
+            WorkerError::Internal(format!("the connector cannot run, so its offsets cannot be altered: {why}"))
+        })?;
+        let consent = offsets::alter(&self.env, &job, &config, alteration).await?;
+        info!("offsets are altered");
+        Ok(consent)
     }
 
     /// Stops everything, tells the plugin, and forgets the configuration; offsets stay. Gives the reply back when the

@@ -5,6 +5,7 @@ mod fakes;
 mod lifecycle;
 mod limits;
 mod model;
+mod offsets;
 mod outage;
 mod restarts;
 mod shutdown;
