@@ -27,6 +27,9 @@ use crate::status::{ConnectorView, lock};
 use crate::usage::ConnectorUsage;
 use crate::validate::validate;
 
+/// How often a configuration is put again because somebody else created or deleted the connector meanwhile.
+const PUT_TRIES: u32 = 3;
+
 /// A process that runs connectors. Cheap to clone; all clones are the same worker.
 #[derive(Debug, Clone)]
 pub struct Worker {
@@ -90,9 +93,12 @@ impl Worker {
         let (started, has_started) = oneshot::channel();
         let view = ConnectorView::new(&name, &env.options.id, config, target);
         let (inner, key) = (Arc::downgrade(&self.inner), name.clone());
-        let forget = move || {
-            if let Some(inner) = inner.upgrade() {
-                lock(&inner.connectors).remove(&key);
+        let forget = move |gone: &ConnectorView| {
+            let Some(inner) = inner.upgrade() else { return };
+            let mut connectors = lock(&inner.connectors);
+            // Another of the same name may have been created since this one left the store.
+            if connectors.get(&key).is_some_and(|known| std::ptr::eq(known.view(), gone)) {
+                connectors.remove(&key);
             }
         };
         // The lock is held over the start, so that a connector that ends at once is not made known after its end.
@@ -191,10 +197,18 @@ impl Worker {
     /// # Errors
     /// As [`Worker::create`], but that the connector may exist.
     pub async fn put_config(&self, name: String, config: Config) -> Result<(bool, ConnectorInfo), WorkerError> {
-        let (name, config, job) = self.validated(&name, config).await?;
-        match self.find(&name) {
-            Some(connector) => connector.configure(config, job).await.map(|info| (false, info)),
-            None => self.store_and_start(name, config, TargetState::Running, job).await.map(|info| (true, info)),
+        let mut tries = 0;
+        loop {
+            let (name, config, job) = self.validated(&name, config.clone()).await?;
+            let done = match self.find(&name) {
+                Some(connector) => connector.configure(config, job).await.map(|info| (false, info)),
+                None => self.store_and_start(name, config, TargetState::Running, job).await.map(|info| (true, info)),
+            };
+            match done {
+                // It was created or deleted by somebody else between the two steps: what is asked for is the other one.
+                Err(WorkerError::AlreadyExists(_) | WorkerError::Conflict(_)) if tries < PUT_TRIES => tries += 1,
+                done => return done,
+            }
         }
     }
 

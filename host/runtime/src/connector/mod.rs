@@ -51,15 +51,16 @@ impl Connector {
         view: ConnectorView,
         job: Option<Job>,
         started: oneshot::Sender<()>,
-        deleted: impl FnOnce() + Send + 'static,
+        deleted: impl FnOnce(&ConnectorView) + Send + 'static,
     ) -> Self {
         let view = Arc::new(view);
         let (commands, mailbox) = mpsc::channel(MAILBOX);
         let span = info_span!("connector", connector = view.name());
         let supervisor = Supervisor::new(env.clone(), view.clone(), job);
+        let gone = view.clone();
         let run = async move {
             if let Some(reply) = supervisor.run(mailbox, started).await {
-                deleted();
+                deleted(&gone);
                 // The caller may have gone away.
                 reply.send(Ok(())).ok();
             }

@@ -11,5 +11,6 @@ mod restarts;
 mod shutdown;
 mod sink;
 mod source;
+mod storm;
 mod validation;
 mod webhook;
