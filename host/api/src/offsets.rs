@@ -110,7 +110,7 @@ fn raw(text: String) -> Box<RawValue> {
         (status = 404, description = "There is no such connector"),
     )
 )]
-async fn show(State(app): State<App>, Name(name): Name) -> Result<Json<ConnectorOffsets>, ApiError> {
+pub(crate) async fn show(State(app): State<App>, Name(name): Name) -> Result<Json<ConnectorOffsets>, ApiError> {
     let offsets = app.ask(app.worker.offsets(&name)).await?;
     Ok(Json(ConnectorOffsets { offsets: offsets.into_iter().map(Into::into).collect() }))
 }
@@ -128,7 +128,7 @@ async fn show(State(app): State<App>, Name(name): Name) -> Result<Json<Connector
         (status = 500, description = "The connector refuses these offsets, or they cannot be written"),
     )
 )]
-async fn alter(State(app): State<App>, Name(name): Name, Whole(body): Whole) -> Result<Json<Message>, ApiError> {
+pub(crate) async fn alter(State(app): State<App>, Name(name): Name, Whole(body): Whole) -> Result<Json<Message>, ApiError> {
     let changes = read(&body)?;
     let consent = app.command(|worker| async move { worker.alter_offsets(&name, changes).await }).await?;
     Ok(Json(message("altered", consent)))
@@ -146,7 +146,7 @@ async fn alter(State(app): State<App>, Name(name): Name, Whole(body): Whole) -> 
         (status = 500, description = "The connector refuses, or the reset cannot be written"),
     )
 )]
-async fn reset(State(app): State<App>, Name(name): Name) -> Result<Json<Message>, ApiError> {
+pub(crate) async fn reset(State(app): State<App>, Name(name): Name) -> Result<Json<Message>, ApiError> {
     let consent = app.command(|worker| async move { worker.reset_offsets(&name).await }).await?;
     Ok(Json(message("reset", consent)))
 }
@@ -170,13 +170,11 @@ mod tests {
 
     #[test]
     fn offsets_are_read_to_the_letter_and_null_is_nothing() {
-        let body = br#"{"offsets":[{"partition":{"b":1,"a":2},"offset":{"n": 1.50}},{"partition":{},"offset":null},{}]}"#;
+        let body =
+            br#"{"offsets":[{"partition":{"b":1,"a":2},"offset":{"n": 1.50}},{"partition":{},"offset":null},{}]}"#;
         let changes = read(body).unwrap();
         let texts: Vec<_> = changes.iter().map(|it| (it.partition.as_deref(), it.offset.as_deref())).collect();
-        assert_eq!(
-            texts,
-            [(Some(r#"{"b":1,"a":2}"#), Some(r#"{"n": 1.50}"#)), (Some("{}"), None), (None, None)]
-        );
+        assert_eq!(texts, [(Some(r#"{"b":1,"a":2}"#), Some(r#"{"n": 1.50}"#)), (Some("{}"), None), (None, None)]);
         assert_eq!(read(b"{}").unwrap(), []);
         assert_eq!(read(br#"{"offsets":null}"#).unwrap(), []);
     }
@@ -208,6 +206,10 @@ mod tests {
             message("reset", Consent::Given).message,
             "The offsets for this connector have been reset successfully"
         );
-        assert!(message("reset", Consent::NotAsked).message.ends_with("manually reset in the system that the connector uses."));
+        assert!(
+            message("reset", Consent::NotAsked)
+                .message
+                .ends_with("manually reset in the system that the connector uses.")
+        );
     }
 }

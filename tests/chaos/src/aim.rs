@@ -200,7 +200,8 @@ impl Aim {
         let (input, other, output) = (worker.path("in.txt"), worker.path("other.txt"), worker.path("out.txt"));
         wharf_integration::write(&input, "one\ntwo\nthree\n");
         worker.create_source("from", &input, "lines");
-        let at = |path: &Path, position: u64| json!({"partition": {"filename": path}, "offset": {"position": position}});
+        let at =
+            |path: &Path, position: u64| json!({"partition": {"filename": path}, "offset": {"position": position}});
         let (old, new) = (json!([at(&input, 14), at(&other, 2)]), json!([at(&input, 4)]));
         worker.wait_until("all lines are read", || offsets(&worker) == json!([at(&input, 14)]));
         worker.rest().put_empty("/connectors/from/stop").expect(204);

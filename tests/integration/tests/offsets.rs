@@ -51,9 +51,7 @@ fn a_source_goes_on_where_an_operator_says_also_after_a_kill() {
 fn a_sink_reads_on_where_an_operator_says_also_after_a_kill() {
     let mut worker = Worker::start();
     let (input, output) = worker.copies("one\ntwo\nthree\n");
-    let at = |position: u64| {
-        json!([{"partition": {"kafka_partition": 0, "kafka_topic": "lines"}, "offset": {"kafka_offset": position}}])
-    };
+    let at = |position: u64| json!([{"partition": {"kafka_partition": 0, "kafka_topic": "lines"}, "offset": {"kafka_offset": position}}]);
     worker.wait_until("the position is shown", || offsets(&worker, "to") == at(3));
     let refused = patch(&worker, "to", &at(1)).expect(400);
     assert!(refused.message().contains("must be in the STOPPED state"), "{}", refused.text);
@@ -65,7 +63,8 @@ fn a_sink_reads_on_where_an_operator_says_also_after_a_kill() {
     resume(&worker, "to");
     worker.wait_for_text(&output, "one\ntwo\nthree\ntwo\nthree\n");
     stop(&worker, "to");
-    patch(&worker, "to", &json!([{"partition": {"kafka_partition": 0, "kafka_topic": "lines"}, "offset": null}])).expect(200);
+    patch(&worker, "to", &json!([{"partition": {"kafka_partition": 0, "kafka_topic": "lines"}, "offset": null}]))
+        .expect(200);
     assert_eq!(offsets(&worker, "to"), json!([]));
     resume(&worker, "to");
     append(&input, "four\n");

@@ -62,7 +62,10 @@ async fn offsets_are_altered_only_while_the_connector_is_stopped() {
         }
         let altered = world.worker.alter_offsets("c", vec![change(P0, None)]).await.unwrap_err();
         assert_eq!(world.worker.reset_offsets("c").await.unwrap_err(), altered);
-        assert!(matches!(&altered, WorkerError::BadRequest(text) if text.contains("'/connectors/c/stop'")), "{altered}");
+        assert!(
+            matches!(&altered, WorkerError::BadRequest(text) if text.contains("'/connectors/c/stop'")),
+            "{altered}"
+        );
     }
     assert_eq!(world.journal.count("alter"), 0);
     let nothing = world.worker.alter_offsets("nobody", Vec::new()).await;

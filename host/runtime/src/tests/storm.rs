@@ -44,7 +44,8 @@ async fn storm(world: &World, seed: u64) {
         clients.spawn(async move {
             for _ in 0..STEPS {
                 match command(&worker, &mut dice).await {
-                    Ok(()) | Err(WorkerError::NotFound(_) | WorkerError::AlreadyExists(_) | WorkerError::Conflict(_)) => {}
+                    Ok(())
+                    | Err(WorkerError::NotFound(_) | WorkerError::AlreadyExists(_) | WorkerError::Conflict(_)) => {}
                     // Offsets of a connector that runs.
                     Err(WorkerError::BadRequest(_)) => {}
                     Err(error) => panic!("seed {seed}: {error:?}"),

@@ -24,7 +24,8 @@ const LIST: &str = "/connectors?expand=status&expand=info";
 pub(super) fn measure(lab: &Lab<'_>, report: &mut Report) -> Result<()> {
     let rounds = if lab.quick { 4 } else { 12 };
     let (setup, worker) = lab.start("many")?;
-    let (mut created, mut listed, mut deleted, mut with, mut without) = <(Vec<_>, Vec<_>, Vec<_>, Vec<_>, Vec<_>)>::default();
+    let (mut created, mut listed, mut deleted, mut with, mut without) =
+        <(Vec<_>, Vec<_>, Vec<_>, Vec<_>, Vec<_>)>::default();
     for _ in 0..rounds {
         let begun = Instant::now();
         each(&worker, create)?;

@@ -25,7 +25,13 @@ pub(in crate::tests) struct FakeStore {
 
 impl FakeStore {
     pub(in crate::tests) fn new(journal: Journal) -> Self {
-        Self { inner: MemoryStore::new(), journal, broken: AtomicBool::new(false), slow: Mutex::default(), dice: Mutex::default() }
+        Self {
+            inner: MemoryStore::new(),
+            journal,
+            broken: AtomicBool::new(false),
+            slow: Mutex::default(),
+            dice: Mutex::default(),
+        }
     }
 
     async fn let_others_in(&self) {
