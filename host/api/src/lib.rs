@@ -3,10 +3,7 @@
 //! [`router`] turns a [`Worker`] into an [`axum::Router`]. A request passes, from the outside in:
 //!
 //! 1. [`front`](mod@front): a panic becomes a 500, a path that cannot be right is refused, one trailing slash is dropped;
-//! 2. the routes, one file for each resource: [`root`](mod@root), [`connectors`](mod@connectors),
-//!    [`versions`](mod@versions), [`tasks`](mod@tasks), [`plugins`](mod@plugins), [`validate`](mod@validate), [`topics`](mod@topics),
-//!    [`active_topics`](mod@active_topics), [`records`](mod@records), [`openmessaging`](mod@openmessaging),
-//!    [`audit`](mod@audit), [`metrics`](mod@metrics);
+//! 2. the routes, one file for each resource, each with a function `routes`;
 //! 3. [`negotiate`](mod@negotiate): only where a route was found, `Accept` and `Content-Type` are looked at, as Jersey
 //!    does it;
 //! 4. the handler. What changes something runs to its end even when the caller goes away ([`app`](mod@app)).
@@ -30,6 +27,7 @@ pub mod ingest;
 mod internal;
 mod metrics;
 mod openmessaging;
+mod offsets;
 mod plugins;
 mod record;
 mod records;
@@ -98,6 +96,7 @@ pub fn router(worker: Worker, options: ApiOptions) -> Router {
         .merge(connectors::routes())
         .merge(versions::routes())
         .merge(tasks::routes())
+        .merge(offsets::routes())
         .merge(plugins::routes())
         .merge(topics::routes())
         .merge(active_topics::routes())

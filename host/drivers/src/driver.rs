@@ -186,8 +186,16 @@ pub trait Driver: Send + Sync + fmt::Debug {
     /// Topics, where the queue lets them be managed.
     fn admin(&self) -> Option<&dyn Admin>;
     /// The last checkpoint of each source partition that the queue itself holds for a connector. It wins over what the
-    /// worker stored. Empty unless [`Capabilities::atomicity`] is [`Atomicity::Checkpoints`].
+    /// worker stored. An empty offset: an operator made the queue forget the partition, and what the worker stored for it
+    /// does not hold either. Empty unless [`Capabilities::atomicity`] is [`Atomicity::Checkpoints`].
     async fn checkpoints(&self, source: &str) -> Result<Vec<SourceOffset>, DriverError>;
+    /// Puts these in the place of what [`Driver::checkpoints`] answers for their partitions, all or none; an empty offset
+    /// forgets a partition. As durable when this returns as an acknowledged batch. Producers that the connector still has
+    /// are fenced first. Answers `false`, and does nothing, where the queue holds no checkpoint of the connector: then
+    /// only what the worker stored counts.
+    async fn alter_checkpoints(&self, _source: &str, _offsets: &[SourceOffset]) -> Result<bool, DriverError> {
+        Ok(false)
+    }
     /// What keeps the queue from taking rows, if anything does or did a moment ago: for an operator to read.
     fn trouble(&self) -> Option<String> {
         None

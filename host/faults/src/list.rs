@@ -29,6 +29,8 @@ pub const POINTS: &[(&str, &str)] = &[
     ("sink.flush", "the guest is about to be asked to flush"),
     ("sink.flushed", "the guest has flushed, the position is not committed"),
     ("sink.committed", "the position is committed"),
+    ("offsets.queue", "an operator's offsets are in the queue, and not in the store"),
+    ("offsets.stored", "they are in both, and the operator has not heard"),
     ("connector.stored", "a connector is stored, and not started"),
     ("plugin.read", "a plugin's file is read, and not loaded"),
     ("plugin.compiled", "a plugin is compiled, and not kept"),

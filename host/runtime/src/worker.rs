@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
+use wharf_core::SourceOffset;
 use wharf_core::config::Config;
 use wharf_core::history::{ConfigHistory, ShownVersion};
 use wharf_core::plugin::{Catalog, PluginUse, WebhookRequest, WebhookResponse};
@@ -21,6 +22,7 @@ use crate::connector::Connector;
 use crate::env::{Env, Job};
 use crate::error::WorkerError;
 use crate::ingest::{IngestError, Ingress};
+use crate::offsets::{self, Alteration, Consent, OffsetChange};
 use crate::options::{Parts, WorkerOptions};
 use crate::plugin_use;
 use crate::progress::ConnectorProgress;
@@ -28,6 +30,9 @@ use crate::secrets::lost;
 use crate::status::{ConnectorView, lock};
 use crate::usage::ConnectorUsage;
 use crate::validate::validate;
+
+/// How often a configuration is put again because somebody else created or deleted the connector meanwhile.
+const PUT_TRIES: u32 = 3;
 
 /// A process that runs connectors. Cheap to clone; all clones are the same worker.
 #[derive(Debug, Clone)]
@@ -95,9 +100,12 @@ impl Worker {
         let (started, has_started) = oneshot::channel();
         let name = view.name().to_owned();
         let (inner, key) = (Arc::downgrade(&self.inner), name.clone());
-        let forget = move || {
-            if let Some(inner) = inner.upgrade() {
-                lock(&inner.connectors).remove(&key);
+        let forget = move |gone: &ConnectorView| {
+            let Some(inner) = inner.upgrade() else { return };
+            let mut connectors = lock(&inner.connectors);
+            // Another of the same name may have been created since this one left the store.
+            if connectors.get(&key).is_some_and(|known| std::ptr::eq(known.view(), gone)) {
+                connectors.remove(&key);
             }
         };
         // The lock is held over the start, so that a connector that ends at once is not made known after its end.
@@ -236,13 +244,22 @@ impl Worker {
         config: Config,
         by: Option<String>,
     ) -> Result<(bool, ConnectorInfo), WorkerError> {
-        let (name, config, job) = self.validated(&name, config).await?;
-        match self.find(&name) {
-            Some(connector) => {
-                let accepted = job.hidden.accepted(config, by, false);
-                connector.configure(accepted, job).await.map(|info| (false, info))
+        let mut tries = 0;
+        loop {
+            let (name, config, job) = self.validated(&name, config.clone()).await?;
+            let by = by.clone();
+            let done = match self.find(&name) {
+                Some(connector) => {
+                    let accepted = job.hidden.accepted(config, by, false);
+                    connector.configure(accepted, job).await.map(|info| (false, info))
+                }
+                None => self.store_and_start(name, config, TargetState::Running, job, by).await.map(|info| (true, info)),
+            };
+            match done {
+                // It was created or deleted by somebody else between the two steps: what is asked for is the other one.
+                Err(WorkerError::AlreadyExists(_) | WorkerError::Conflict(_)) if tries < PUT_TRIES => tries += 1,
+                done => return done,
             }
-            None => self.store_and_start(name, config, TargetState::Running, job, by).await.map(|info| (true, info)),
         }
     }
 
@@ -359,6 +376,38 @@ impl Worker {
     /// [`WorkerError::NotFound`]
     pub async fn usage(&self, name: &str) -> Result<ConnectorUsage, WorkerError> {
         Ok(self.get(name)?.view().usage())
+    }
+
+    /// What a connector has committed: of a source where it stands in the outside system, of a sink
+    /// `{"kafka_topic","kafka_partition"}` and `{"kafka_offset"}`. Both texts of each are JSON objects.
+    ///
+    /// # Errors
+    /// [`WorkerError::NotFound`], [`WorkerError::Internal`] where the queue or the store cannot be read.
+    pub async fn offsets(&self, name: &str) -> Result<Vec<SourceOffset>, WorkerError> {
+        let connector = self.get(name)?;
+        offsets::read(&self.inner.env, connector.view()).await
+    }
+
+    /// Alters what a stopped connector has committed, all or none; durable when this returns. A source is asked first.
+    ///
+    /// # Errors
+    /// [`WorkerError::NotFound`]; [`WorkerError::BadRequest`] where the connector is not STOPPED, nothing is to be altered,
+    /// or a sink's partition or offset has the wrong shape; [`WorkerError::Internal`], as in Kafka Connect, where the
+    /// source refuses, with its words, or the queue or the store fails.
+    pub async fn alter_offsets(&self, name: &str, changes: Vec<OffsetChange>) -> Result<Consent, WorkerError> {
+        if changes.is_empty() {
+            let message = "Partitions / offsets need to be provided for an alter offsets request";
+            return Err(WorkerError::BadRequest(message.to_owned()));
+        }
+        self.get(name)?.alter_offsets(Alteration::Change(changes)).await
+    }
+
+    /// Forgets all that a stopped connector has committed, so that it begins anew. As [`Worker::alter_offsets`].
+    ///
+    /// # Errors
+    /// As [`Worker::alter_offsets`].
+    pub async fn reset_offsets(&self, name: &str) -> Result<Consent, WorkerError> {
+        self.get(name)?.alter_offsets(Alteration::Reset).await
     }
 
     /// Stops a connector's tasks, tells its plugin, and forgets it; its offsets are kept. Returns when it is gone.

@@ -78,6 +78,17 @@ impl Offsets {
             .collect()
     }
 
+    /// The partitions for which anything is stored, also what cannot be read, in canonical JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`] when the disk fails.
+    pub async fn partitions(&self, connector: &str) -> Result<Vec<String>, StoreError> {
+        let prefix = prefix(connector)?;
+        let found = self.store.list(Bucket::Offsets, &prefix).await?;
+        Ok(found.into_iter().map(|(key, _)| key.strip_prefix(&prefix).unwrap_or(&key).to_owned()).collect())
+    }
+
     /// Stores these offsets, all or none; of several for one partition the last counts. Durable when this returns.
     ///
     /// # Errors
@@ -254,5 +265,6 @@ mod tests {
             let read = offsets.all("c").await;
             assert_eq!(read.is_ok(), readable, "{value}: {read:?}");
         }
+        assert_eq!(offsets.partitions("c").await.unwrap(), ["{}"], "what cannot be read can be reset");
     }
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod alter;
 mod lines;
 mod tail;
 
@@ -118,14 +119,7 @@ impl Source for FileSource {
     }
 
     fn alter(&mut self, offsets: &[SourceOffset]) -> Result<(), String> {
-        let known = json!({"filename": self.config.file}).to_string();
-        for at in offsets {
-            if at.partition != known {
-                return Err(format!("this connector reads {known} and nothing else, not {}", at.partition));
-            }
-            at.read::<At>().map_err(|error| format!("{error}; write {{\"position\":4096}}, bytes from the start"))?;
-        }
-        Ok(())
+        offsets.iter().try_for_each(alter::check)
     }
 }
 

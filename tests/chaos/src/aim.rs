@@ -21,6 +21,8 @@ pub enum Scene {
     Install,
     /// It opens a log whose last frame is torn.
     Repair,
+    /// An operator alters the offsets of a source that is stopped.
+    Alter,
 }
 
 /// A kill at a point.
@@ -75,6 +77,9 @@ pub const AIMS: &[Aim] = &[
     aim("sink.flush", 3, Scene::Flow),
     aim("sink.flushed", 3, Scene::Flow),
     aim("sink.committed", 3, Scene::Flow),
+    aim("offsets.queue", 0, Scene::Alter),
+    aim("offsets.stored", 0, Scene::Alter),
+    aim("log.sync", 0, Scene::Alter),
     aim("connector.stored", 0, Scene::Create),
     aim("connector.stored", 1, Scene::Create),
     aim("plugin.read", 0, Scene::Install),
@@ -100,6 +105,7 @@ impl Aim {
             Scene::Create => self.create(),
             Scene::Install => self.install(),
             Scene::Repair => self.repair(),
+            Scene::Alter => self.alter(),
         }
     }
 
@@ -189,6 +195,40 @@ impl Aim {
         line.go_on(worker);
     }
 
+    fn alter(&self) {
+        let mut worker = self.setup().start();
+        let (input, other, output) = (worker.path("in.txt"), worker.path("other.txt"), worker.path("out.txt"));
+        wharf_integration::write(&input, "one\ntwo\nthree\n");
+        worker.create_source("from", &input, "lines");
+        let at =
+            |path: &Path, position: u64| json!({"partition": {"filename": path}, "offset": {"position": position}});
+        let (old, new) = (json!([at(&input, 14), at(&other, 2)]), json!([at(&input, 4)]));
+        worker.wait_until("all lines are read", || offsets(&worker) == json!([at(&input, 14)]));
+        worker.rest().put_empty("/connectors/from/stop").expect(204);
+        alter(&worker, &json!([at(&other, 2)])).unwrap_or_else(|error| panic!("the worker is gone: {error}"));
+        assert_eq!(offsets(&worker), old);
+        assert!(worker.terminate().success());
+
+        worker.set_env("FAILPOINTS", &self.failpoints());
+        worker.start_again();
+        let heard = alter(&worker, &json!([at(&input, 4), {"partition": {"filename": other}, "offset": null}]));
+        assert!(heard.is_err(), "it was to die before it answers: {heard:?}");
+        assert_killed(worker.wait_for_end());
+        worker.unset_env("FAILPOINTS");
+        worker.start_again();
+
+        let now = offsets(&worker);
+        assert!(now == old || now == new, "neither the old offsets nor the new: {now}");
+        assert!(now == new || !self.point.starts_with("offsets."), "what the queue has taken does not hold: {now}");
+        worker.create_sink("to", &output, "lines");
+        worker.rest().put_empty("/connectors/from/resume").expect(202);
+        wharf_integration::append(&input, "four\n");
+        let again = if now == new { "two\nthree\n" } else { "" };
+        worker.wait_for_text(&output, format!("one\ntwo\nthree\n{again}four\n"));
+        assert!(worker.terminate().success());
+        assert_eq!(leftovers(&worker.data_dir().join("log")), Vec::<PathBuf>::new(), "left in the log");
+    }
+
     fn die(&self, worker: &mut Worker) {
         worker.set_env("FAILPOINTS", &self.failpoints());
         worker.launch();
@@ -245,6 +285,18 @@ impl Line {
         assert!(again.is_ok(), "{again:?}");
         assert_eq!(leftovers(&worker.data_dir().join("log")), Vec::<PathBuf>::new(), "left in the log");
     }
+}
+
+/// What the worker says of the source `from`, by file.
+fn offsets(worker: &Worker) -> Value {
+    worker.rest().get("/connectors/from/offsets").expect(200).json.get("offsets").cloned().unwrap_or_default()
+}
+
+/// An error where the worker does not answer.
+fn alter(worker: &Worker, offsets: &Value) -> Result<(), String> {
+    let body = json!({ "offsets": offsets }).to_string();
+    let answer = worker.rest().try_send("PATCH", "/connectors/from/offsets", Some(body.as_bytes()));
+    answer.map(|answer| drop(answer.expect(200))).map_err(|error| error.to_string())
 }
 
 /// Adds half a frame to the newest segment of a partition: the beginning of the one before.

@@ -51,6 +51,8 @@ killed_at! {
     killed_before_a_sink_flushes => "sink.flush",
     killed_between_flush_and_committed_position => "sink.flushed",
     killed_when_a_position_is_committed => "sink.committed",
+    killed_when_altered_offsets_are_in_the_queue_alone => "offsets.queue",
+    killed_when_altered_offsets_are_stored => "offsets.stored",
     killed_when_a_connector_is_stored_and_not_started => "connector.stored",
     killed_between_reading_and_loading_a_plugin => "plugin.read",
     killed_when_a_plugin_is_compiled_and_not_kept => "plugin.compiled",

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use tokio::runtime::Handle;
 use wharf_core::SourceOffset;
@@ -18,8 +18,39 @@ use super::sources::Mark;
 use super::topic::{Topic, Topics};
 use crate::driver::DriverError;
 
-/// The current producer of a task; locked while it is replaced.
-type Seat = Arc<tokio::sync::Mutex<Option<Arc<Fence>>>>;
+/// The current producer of a task; locked while it is replaced. It is nobody's once the producer is dropped and nothing
+/// of it is under way.
+type Seat = Arc<tokio::sync::Mutex<Weak<Fence>>>;
+
+/// Seats are looked through for empty ones when there are so many, and then whenever there are twice as many as were taken.
+const SEATS: usize = 64;
+
+/// Who sends, by source and task.
+#[derive(Debug)]
+struct Seats {
+    all: HashMap<(String, u32), Seat>,
+    tidy_at: usize,
+}
+
+impl Default for Seats {
+    fn default() -> Self {
+        Self { all: HashMap::new(), tidy_at: SEATS }
+    }
+}
+
+impl Seats {
+    /// The seat of a task, and none of those that nobody uses any more: connectors come and go under ever new names.
+    fn of(&mut self, source: &str, task: u32) -> Seat {
+        if self.all.len() >= self.tidy_at {
+            self.all.retain(|_, seat| {
+                // Whoever is about to sit down holds a clone.
+                Arc::strong_count(seat) > 1 || seat.try_lock().map_or(true, |taken| taken.strong_count() > 0)
+            });
+            self.tidy_at = (self.all.len() * 2).max(SEATS);
+        }
+        Arc::clone(self.all.entry((source.to_owned(), task)).or_default())
+    }
+}
 
 /// An open log.
 #[derive(Debug)]
@@ -29,7 +60,7 @@ pub(crate) struct Core {
     pub(crate) groups: Groups,
     /// The number of the last checkpoint.
     sequence: AtomicU64,
-    producers: Mutex<HashMap<(String, u32), Seat>>,
+    producers: Mutex<Seats>,
     closed: AtomicBool,
     held: Arc<File>,
 }
@@ -81,13 +112,12 @@ impl Core {
 
     /// Seats a new producer. When this returns the one before is fenced and nothing of it is under way.
     pub(crate) async fn seat(&self, source: &str, task: u32) -> Arc<Fence> {
-        let seat = Arc::clone(lock(&self.producers).entry((source.to_owned(), task)).or_default());
+        let seat = lock(&self.producers).of(source, task);
         let mut seat = seat.lock().await;
-        if let Some(old) = seat.take() {
-            old.close();
-            old.wait_idle().await;
-        }
-        Arc::clone(seat.insert(Arc::default()))
+        vacate(&mut seat).await;
+        let fence = Arc::default();
+        *seat = Arc::downgrade(&fence);
+        fence
     }
 
     /// The topic, created with the default number of partitions where it is missing.
@@ -110,17 +140,35 @@ impl Core {
         Ok(created)
     }
 
-    /// The newest checkpoint of each source partition.
+    /// No producer of this source can write any more, and nothing of them is under way, when this returns.
+    pub(crate) async fn vacate(&self, source: &str) {
+        let seats: Vec<Seat> = {
+            let producers = lock(&self.producers);
+            producers.all.iter().filter(|((of, _), _)| of == source).map(|(_, seat)| Arc::clone(seat)).collect()
+        };
+        for seat in seats {
+            vacate(&mut *seat.lock().await).await;
+        }
+    }
+
+    /// The newest checkpoint of each source partition; the offset of one that is forgotten is empty.
     pub(crate) fn checkpoints(&self, source: &str) -> Vec<SourceOffset> {
         let mut all: HashMap<String, Mark> = HashMap::new();
         for partition in self.topics.partitions() {
             lock(&partition.sources).collect(source, &mut all);
         }
-        let known =
-            all.into_iter().filter_map(|(partition, mark)| Some(SourceOffset { partition, offset: mark.offset? }));
+        let known = all.into_iter();
+        let known = known.map(|(partition, mark)| SourceOffset { partition, offset: mark.offset.unwrap_or_default() });
         let mut known: Vec<SourceOffset> = known.collect();
         known.sort_by(|a, b| a.partition.cmp(&b.partition));
         known
+    }
+}
+
+async fn vacate(seat: &mut Weak<Fence>) {
+    if let Some(old) = std::mem::take(seat).upgrade() {
+        old.close();
+        old.wait_idle().await;
     }
 }
 
@@ -129,4 +177,24 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| DriverError::Fatal(format!("the log's own work stopped: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn seats_that_nobody_uses_any_more_are_cleared_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let core = Core::open(dir.path(), LogOptions::default(), Handle::current()).unwrap();
+        let kept = core.seat("kept", 0).await;
+        for number in 0..10_000 {
+            core.seat(&format!("source {number}"), 0).await;
+        }
+        assert!(lock(&core.producers).all.len() <= 2 * SEATS);
+        kept.check().unwrap();
+        let next = core.seat("kept", 0).await;
+        assert!(matches!(kept.check(), Err(DriverError::Fenced(_))), "a seat that is used is never forgotten");
+        next.check().unwrap();
+    }
 }

@@ -42,6 +42,8 @@
 //! - A row that is rejected (a partition that is not there, a row too large) holds back the checkpoints behind it, until
 //!   the receipt that names it was taken from the acknowledgement. Whoever sends on after that has dealt with the row.
 //! - A batch without rows may carry checkpoints: they are written when all that is under way is durable.
+//! - What an operator alters is one frame without rows, so it holds as a whole or not at all, and it is newer than all that
+//!   was before it. A checkpoint that was forgotten is remembered as such: it hides what others stored for it.
 //!
 //! A new producer of the same connector and task fences the old one. When [`Driver::producer`] returns nothing of the old
 //! one can be written any more: ask for the checkpoints after that.
@@ -58,6 +60,7 @@
 //! `route` and `producer` bring rows in; `group` and `consumer` bring them out; `offline` reads the files without a worker.
 
 mod admin;
+mod alter;
 mod consumer;
 mod core;
 mod fence;
@@ -202,6 +205,10 @@ impl Driver for LogDriver {
 
     async fn checkpoints(&self, source: &str) -> Result<Vec<SourceOffset>, DriverError> {
         Ok(self.core.checkpoints(source))
+    }
+
+    async fn alter_checkpoints(&self, source: &str, offsets: &[SourceOffset]) -> Result<bool, DriverError> {
+        alter::alter(&self.core, source, offsets).await
     }
 
     fn trouble(&self) -> Option<String> {

@@ -297,11 +297,12 @@ impl Drop for Unfinished {
     }
 }
 
-fn outcome(done: Result<Result<(), DriverError>, oneshot::error::RecvError>) -> Result<(), DriverError> {
+/// What became of a batch that was queued.
+pub(crate) fn outcome(done: Result<Result<(), DriverError>, oneshot::error::RecvError>) -> Result<(), DriverError> {
     done.unwrap_or_else(|_| Err(DriverError::MaybeWritten("the log stopped while it was writing the batch".to_owned())))
 }
 
-fn closed() -> DriverError {
+pub(crate) fn closed() -> DriverError {
     DriverError::Fatal("the log is closed".to_owned())
 }
 

@@ -51,6 +51,11 @@ impl Sources {
         }
     }
 
+    /// The largest sequence number of one source; `None` where nothing is known of it.
+    pub(crate) fn newest_of(&self, source: &str) -> Option<u64> {
+        self.0.get(source)?.values().map(|mark| mark.sequence).max()
+    }
+
     /// The largest sequence number; 0 when there is none.
     pub(crate) fn last_sequence(&self) -> u64 {
         self.0.values().flat_map(HashMap::values).map(|mark| mark.sequence).max().unwrap_or(0)
@@ -145,6 +150,7 @@ mod tests {
         assert_eq!(newest(&[&a, &b]), None);
         assert_eq!(newest(&[&b, &a]), None);
         assert_eq!((a.last_sequence(), b.last_sequence()), (5, 7));
+        assert_eq!((a.newest_of("s"), a.newest_of("other")), (Some(5), None));
     }
 
     #[test]

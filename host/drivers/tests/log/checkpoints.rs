@@ -1,7 +1,7 @@
 //! Checkpoints of sources: with their rows or not at all.
 
 use futures_util::FutureExt;
-use wharf_core::{Batch, Column};
+use wharf_core::{Batch, Column, SourceOffset};
 use wharf_drivers::log::LogOptions;
 use wharf_drivers::{Admin, Driver, DriverError};
 
@@ -206,4 +206,89 @@ async fn a_batch_larger_than_a_frame_becomes_several() {
     assert!(
         matches!(receipt.failed.as_slice(), [(0, DriverError::Rejected(text))] if text.contains("max_frame_bytes"))
     );
+}
+
+fn at(file: &str, offset: &str) -> SourceOffset {
+    SourceOffset { partition: format!(r#"{{"filename":"{file}"}}"#), offset: offset.to_owned() }
+}
+
+#[tokio::test]
+async fn what_an_operator_alters_wins_over_what_was_and_survives_a_crash_and_a_clean_close() {
+    let dir = tempfile::tempdir().unwrap();
+    for round in 0..4_u64 {
+        let log = open(dir.path());
+        let mut producer = producer(&log, "s", 0).await;
+        put(&mut producer, marked(&["x"], 100)).await.unwrap();
+        let position = format!(r#"{{"position": {round}}}"#);
+        assert!(log.alter_checkpoints("s", &[at("a", &position), at("b", "{}")]).await.unwrap());
+        let expected = [at("a", &position), at("b", "{}")];
+        assert_eq!(log.checkpoints("s").await.unwrap(), expected, "to the letter");
+        if round % 2 == 0 {
+            log.close().await.unwrap();
+        }
+        drop((producer, log));
+        assert_eq!(open(dir.path()).checkpoints("s").await.unwrap(), expected);
+    }
+    let log = open(dir.path());
+    let mut producer = producer(&log, "s", 0).await;
+    put(&mut producer, marked(&["x"], 7)).await.unwrap();
+    assert_eq!(position(&log, "s").await, Some(7), "and what comes after wins over that");
+    drop(producer);
+    assert_eq!(all_values(&log).await.unwrap().len(), 5, "no row was written for it");
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_is_forgotten_stays_so_and_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = LogOptions { segment_bytes: 500, retention_bytes: Some(500), ..LogOptions::default() };
+    let log = open_with(dir.path(), options.clone());
+    let mut first = producer(&log, "s", 0).await;
+    put(&mut first, marked(&["x"], 42)).await.unwrap();
+    assert!(log.alter_checkpoints("s", &[at("a", "")]).await.unwrap());
+    assert_eq!(log.checkpoints("s").await.unwrap(), [at("a", "")]);
+    let mut second = producer(&log, "s", 0).await;
+    for row in 0..20 {
+        put(&mut second, batch(&numbers(row..row + 1))).await.unwrap();
+    }
+    assert!(log.apply_retention().await.unwrap() > 2);
+    drop((first, second, log));
+    let log = open_with(dir.path(), options);
+    assert_eq!(log.checkpoints("s").await.unwrap(), [at("a", "")], "when its segment is gone, too");
+    put(&mut producer(&log, "s", 0).await, marked(&["x"], 43)).await.unwrap();
+    assert_eq!(position(&log, "s").await, Some(43));
+}
+
+#[tokio::test]
+async fn nothing_is_altered_where_the_log_knows_nothing_of_the_source() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path());
+    put(&mut producer(&log, "other", 0).await, marked(&["x"], 1)).await.unwrap();
+    assert!(!log.alter_checkpoints("s", &[at("a", "{}")]).await.unwrap());
+    assert_eq!(log.checkpoints("s").await.unwrap(), []);
+    let refused = log.alter_checkpoints("other", &[at("a", "{}"), at("b", "7")]).await;
+    assert!(matches!(refused, Err(DriverError::Rejected(_))));
+    assert_eq!(position(&log, "other").await, Some(1));
+}
+
+#[tokio::test]
+async fn a_producer_that_is_left_over_cannot_undo_what_an_operator_alters() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path());
+    for round in 0..50_u64 {
+        let mut old = producer(&log, "s", 0).await;
+        put(&mut old, marked(&["x"], 1)).await.unwrap();
+        let mut waiting = Vec::new();
+        for step in 0..5 {
+            waiting.push(old.send(marked(&["x"], 1000 + step)).await.unwrap());
+        }
+        assert!(log.alter_checkpoints("s", &[at("a", &format!(r#"{{"position":{round}}}"#))]).await.unwrap());
+        assert!(matches!(old.send(marked(&["late"], 999)).await, Err(DriverError::Fenced(_))));
+        for done in waiting {
+            match done.await {
+                Ok(_) | Err(DriverError::Fenced(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(position(&log, "s").await, Some(round));
+    }
 }

@@ -17,6 +17,7 @@ use wharf_store::Accepted;
 
 use crate::env::{Env, Job};
 use crate::error::WorkerError;
+use crate::offsets::{Alteration, Consent};
 use crate::status::ConnectorView;
 use supervisor::Supervisor;
 
@@ -35,6 +36,7 @@ enum Command {
     Patch(ConfigPatch, Option<String>, Reply<ConnectorInfo>),
     Restart { tasks: bool, only_failed: bool, reply: Reply<ConnectorStatus> },
     RestartTask(u32, Reply<()>),
+    Offsets(Alteration, Reply<Consent>),
     Delete(Reply<()>),
 }
 
@@ -54,15 +56,16 @@ impl Connector {
         view: ConnectorView,
         job: Option<Job>,
         started: oneshot::Sender<()>,
-        deleted: impl FnOnce() + Send + 'static,
+        deleted: impl FnOnce(&ConnectorView) + Send + 'static,
     ) -> Self {
         let view = Arc::new(view);
         let (commands, mailbox) = mpsc::channel(MAILBOX);
         let span = info_span!("connector", connector = view.name());
         let supervisor = Supervisor::new(env.clone(), view.clone(), job);
+        let gone = view.clone();
         let run = async move {
             if let Some(reply) = supervisor.run(mailbox, started).await {
-                deleted();
+                deleted(&gone);
                 // The caller may have gone away.
                 reply.send(Ok(())).ok();
             }
@@ -110,6 +113,10 @@ impl Connector {
 
     pub(crate) async fn restart_task(&self, task: u32) -> Result<(), WorkerError> {
         self.ask(|reply| Command::RestartTask(task, reply)).await
+    }
+
+    pub(crate) async fn alter_offsets(&self, alteration: Alteration) -> Result<Consent, WorkerError> {
+        self.ask(|reply| Command::Offsets(alteration, reply)).await
     }
 
     pub(crate) async fn delete(&self) -> Result<(), WorkerError> {

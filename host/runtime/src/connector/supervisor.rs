@@ -18,6 +18,7 @@ use super::{Command, ConfigPatch, Reply};
 use crate::env::{Env, Job};
 use crate::error::WorkerError;
 use crate::secrets;
+use crate::offsets::{self, Alteration, Consent};
 use crate::status::ConnectorView;
 use crate::task::{Mode, RunningTask, SourceOffsets, TaskView, stop_all};
 use crate::validate::{resolve, validate};
@@ -74,6 +75,7 @@ impl Supervisor {
                     Command::Patch(patch, by, reply) => self.patch(patch, by, reply).await,
                     Command::Restart { tasks, only_failed, reply } => self.restart(tasks, only_failed, reply).await,
                     Command::RestartTask(task, reply) => self.restart_task(task, reply).await,
+                    Command::Offsets(alteration, reply) => answer(reply, self.alter_offsets(alteration).await),
                     Command::Delete(reply) => {
                         if let Some(reply) = self.delete(reply).await {
                             return Some(reply);
@@ -372,6 +374,18 @@ impl Supervisor {
         view.on(TaskEvent::Restarted);
         answer(reply, Ok(()));
         self.restart_tasks(&[view]).await;
+    }
+
+    /// While this runs no other command does, so a connector that is stopped has no task until it is done.
+    async fn alter_offsets(&self, alteration: Alteration) -> Result<Consent, WorkerError> {
+        offsets::check_stopped(&self.view)?;
+        // As at a start: the plugin may have been replaced since the connector was stopped.
+        let job = resolve(&self.env, self.view.name(), &self.view.config()).await.map_err(|why| {
+            WorkerError::Internal(format!("the connector cannot run, so its offsets cannot be altered: {why}"))
+        })?;
+        let consent = offsets::alter(&self.env, &job, alteration).await?;
+        info!("offsets are altered");
+        Ok(consent)
     }
 
     /// Stops everything, tells the plugin, and forgets the configuration; offsets stay. Gives the reply back when the

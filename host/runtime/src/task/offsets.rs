@@ -78,7 +78,8 @@ pub(super) fn newest(checkpoints: &[Checkpoint]) -> Vec<SourceOffset> {
 pub(crate) struct SourceOffsets {
     store: Arc<Offsets>,
     connector: String,
-    /// By canonical partition. The queue wins: it holds a checkpoint exactly when it holds the rows before it.
+    /// By canonical partition. The queue wins: it holds a checkpoint exactly when it holds the rows before it. Empty: it was
+    /// forgotten, and what is stored does not hold.
     queue: Mutex<HashMap<String, String>>,
 }
 
@@ -105,20 +106,25 @@ impl OffsetReader for SourceOffsets {
             partitions.iter().map(|partition| queue.get(&key(partition)).cloned()).collect()
         };
         if queue.iter().all(Option::is_some) {
-            return queue;
+            return queue.into_iter().map(known).collect();
         }
         match self.store.get(&self.connector, partitions).await {
             Ok(stored) => {
                 let both = queue.into_iter().zip(stored.into_iter().chain(std::iter::repeat(None)));
-                both.map(|(queue, stored)| queue.or(stored)).collect()
+                both.map(|(queue, stored)| known(queue.or(stored))).collect()
             }
             Err(error) => {
                 // The reader has no way to say so; the task itself fails at its next commit.
                 error!(%error, "cannot read stored offsets");
-                queue
+                queue.into_iter().map(known).collect()
             }
         }
     }
+}
+
+/// What is forgotten is not known.
+fn known(offset: Option<String>) -> Option<String> {
+    offset.filter(|offset| !offset.is_empty())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod input;
 mod lab;
 mod limits;
 mod machine;
+mod many;
 mod memory;
 mod moving;
 mod programs;
@@ -57,13 +58,15 @@ pub(crate) enum Part {
     Times,
     /// Tasks that do nothing
     Idle,
+    /// A thousand connectors, created and deleted again and again
+    Many,
     /// Memory under load and backlog
     Memory,
 }
 
 /// In the order of the table; the limits come after what they are compared with.
-const PARTS: [Part; 7] =
-    [Part::Boundary, Part::Moving, Part::Limits, Part::Overhead, Part::Times, Part::Idle, Part::Memory];
+const PARTS: [Part; 8] =
+    [Part::Boundary, Part::Moving, Part::Limits, Part::Overhead, Part::Times, Part::Idle, Part::Many, Part::Memory];
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if options.no_build {
@@ -115,6 +118,7 @@ fn measure(part: Part, lab: &mut Lab<'_>, report: &mut Report) -> Result<()> {
         Part::Limits => limits::measure(lab, report),
         Part::Times => times::measure(lab, report),
         Part::Idle => idle::measure(lab, report),
+        Part::Many => many::measure(lab, report),
         Part::Memory => memory::measure(lab, report),
     }
 }

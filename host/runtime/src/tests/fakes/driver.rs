@@ -159,6 +159,15 @@ impl Driver for FakeDriver {
         Ok(self.shared.held.lock().unwrap().clone())
     }
 
+    async fn alter_checkpoints(&self, _: &str, offsets: &[SourceOffset]) -> Result<bool, DriverError> {
+        if self.capabilities.atomicity != Atomicity::Checkpoints {
+            return Ok(false);
+        }
+        self.journal.note(format!("altered {}", offsets.len()));
+        self.shared.held.lock().unwrap().extend_from_slice(offsets);
+        Ok(true)
+    }
+
     async fn close(&self) -> Result<(), DriverError> {
         Ok(())
     }

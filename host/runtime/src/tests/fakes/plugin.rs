@@ -67,6 +67,8 @@ pub(in crate::tests) struct Script {
     pub(in crate::tests) setup: Mutex<Option<TaskSetup>>,
     /// Starting fails for good.
     pub(in crate::tests) refuses: Mutex<bool>,
+    /// Why `alter` refuses; none: it agrees.
+    pub(in crate::tests) vetoes: Mutex<Option<String>>,
     /// Instances for `validate`, `tasks` and `destroyed` die.
     pub(in crate::tests) dies_aside: AtomicBool,
     pub(in crate::tests) starts: AtomicU32,
@@ -273,8 +275,10 @@ impl SourceTask for FakeSource {
         Ok(())
     }
 
-    async fn alter(&mut self, _: Vec<SourceOffset>) -> Result<Result<(), String>, InstanceError> {
-        Ok(Ok(()))
+    async fn alter(&mut self, offsets: Vec<SourceOffset>) -> Result<Result<(), String>, InstanceError> {
+        let shown: Vec<_> = offsets.iter().map(|at| format!("{}={}", at.partition, at.offset)).collect();
+        self.live.note(&format!("alter {}", shown.join(" ")));
+        Ok(self.live.script.vetoes.lock().unwrap().clone().map_or(Ok(()), Err))
     }
 
     async fn pause(&mut self) -> Result<(), InstanceError> {

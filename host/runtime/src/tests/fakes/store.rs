@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::task::yield_now;
 use tokio::time::sleep;
 use wharf_store::{Bucket, Change, MemoryStore, Store, StoreError, Versioned};
 
@@ -18,11 +19,26 @@ pub(in crate::tests) struct FakeStore {
     pub(in crate::tests) broken: AtomicBool,
     /// Writing offsets takes so long.
     pub(in crate::tests) slow: Mutex<Duration>,
+    /// Others come in between, before and after a change, now and then: decided by these dice.
+    pub(in crate::tests) dice: Mutex<Option<fastrand::Rng>>,
 }
 
 impl FakeStore {
     pub(in crate::tests) fn new(journal: Journal) -> Self {
-        Self { inner: MemoryStore::new(), journal, broken: AtomicBool::new(false), slow: Mutex::default() }
+        Self {
+            inner: MemoryStore::new(),
+            journal,
+            broken: AtomicBool::new(false),
+            slow: Mutex::default(),
+            dice: Mutex::default(),
+        }
+    }
+
+    async fn let_others_in(&self) {
+        let turns = self.dice.lock().unwrap().as_mut().map_or(0, |dice| dice.u32(0..8));
+        for _ in 0..turns {
+            yield_now().await;
+        }
     }
 }
 
@@ -45,7 +61,9 @@ impl Store for FakeStore {
             let slow = *self.slow.lock().unwrap();
             sleep(slow).await;
         }
+        self.let_others_in().await;
         let generation = self.inner.apply(changes).await?;
+        self.let_others_in().await;
         if is_offsets {
             self.journal.note("stored");
         }
