@@ -5,7 +5,7 @@
 //! 1. [`front`](mod@front): a panic becomes a 500, a path that cannot be right is refused, one trailing slash is dropped;
 //! 2. the routes, one file for each resource: [`root`](mod@root), [`connectors`](mod@connectors),
 //!    [`tasks`](mod@tasks), [`plugins`](mod@plugins), [`topics`](mod@topics), [`records`](mod@records),
-//!    [`audit`](mod@audit), [`metrics`](mod@metrics);
+//!    [`audit`](mod@audit), [`metrics`](mod@metrics), [`probes`](mod@probes);
 //! 3. [`negotiate`](mod@negotiate): only where a route was found, `Accept` and `Content-Type` are looked at, as Jersey
 //!    does it;
 //! 4. the handler. What changes something runs to its end even when the caller goes away ([`app`](mod@app)).
@@ -26,8 +26,9 @@ mod audit;
 mod connectors;
 pub mod ingest;
 mod internal;
-mod metrics;
+pub mod metrics;
 mod plugins;
+mod probes;
 mod record;
 mod records;
 mod root;
@@ -97,6 +98,7 @@ pub fn router(worker: Worker, options: ApiOptions) -> Router {
     let inner = json
         .merge(records::routes())
         .merge(metrics::routes())
+        .merge(probes::routes())
         .merge(plugins::uploads())
         .fallback(front::not_found)
         .method_not_allowed_fallback(front::method_not_allowed)

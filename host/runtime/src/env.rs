@@ -9,6 +9,7 @@ use wharf_core::plugin::{Catalog, Plugin};
 use wharf_drivers::Driver;
 use wharf_store::{Connectors, Generations, Offsets, Store};
 
+use crate::figures::StartCounter;
 use crate::ingest::Inbox;
 use crate::options::{Parts, WorkerOptions};
 use crate::shutdown::Gate;
@@ -25,6 +26,9 @@ pub(crate) struct Env {
     pub(crate) generations: Generations,
     pub(crate) options: WorkerOptions,
     pub(crate) gate: Gate,
+    /// Starts of connectors, and of tasks.
+    pub(crate) connector_starts: StartCounter,
+    pub(crate) task_starts: StartCounter,
 }
 
 impl Env {
@@ -39,6 +43,8 @@ impl Env {
             audit: parts.audit,
             options,
             gate: Gate::default(),
+            connector_starts: StartCounter::default(),
+            task_starts: StartCounter::default(),
         }
     }
 

@@ -24,22 +24,27 @@
 mod connector;
 mod env;
 mod error;
+mod figures;
 mod incident;
 mod ingest;
 mod options;
 mod plugin_use;
 mod progress;
 mod shutdown;
+mod stalls;
 mod status;
 mod task;
+mod tracer;
 mod usage;
 mod validate;
 mod worker;
 
 pub use error::WorkerError;
+pub use figures::{Commits, ConnectorFigures, Flow, Level, StageTimes, Starts, TaskErrors, TaskFigures, WorkerFigures};
 pub use ingest::{IngestError, IngestOptions, Ingress, Slot};
 pub use options::{Parts, Prefetch, WorkerOptions};
 pub use progress::{ConnectorProgress, TaskProgress};
+pub use tracer::Tracing;
 pub use usage::{ConnectorUsage, TaskUsage};
 pub use worker::{Health, Worker};
 

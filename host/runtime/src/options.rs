@@ -11,6 +11,7 @@ use wharf_drivers::Driver;
 use wharf_store::Store;
 
 use crate::ingest::IngestOptions;
+use crate::tracer::Tracing;
 
 /// The parts that a worker puts to work.
 #[derive(Debug, Clone)]
@@ -52,6 +53,10 @@ pub struct WorkerOptions {
     pub ceiling: TaskLimits,
     /// What the listener for requests from outside allows; default `None`: there is none.
     pub ingest: Option<IngestOptions>,
+    /// A task that has something to do and has not come further for so long is called stalled; default 60 s.
+    pub stalled_after: Duration,
+    /// Who is told of traced batches; default: nobody.
+    pub tracing: Tracing,
 }
 
 /// How much a sink task reads ahead.
@@ -77,6 +82,8 @@ impl Default for WorkerOptions {
             prefetch: Prefetch { deliveries: 4, bytes: 8 << 20 },
             ceiling: TaskLimits::default(),
             ingest: None,
+            stalled_after: Duration::from_secs(60),
+            tracing: Tracing::default(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod lock;
 mod logging;
 mod settings;
 mod signals;
+mod telemetry;
 mod wire;
 
 use std::io;

@@ -10,5 +10,7 @@ mod restarts;
 mod shutdown;
 mod sink;
 mod source;
+mod stalled;
+mod traces;
 mod validation;
 mod webhook;

@@ -43,6 +43,7 @@ const KNOWN: &[&str] = &[
     "tasks.max-in-flight",
     "tasks.poll-max-rows",
     "tasks.poll-max-bytes",
+    "tasks.stalled-after-ms",
     "ingest.listen",
     "ingest.tls-certificate",
     "ingest.tls-key",
@@ -68,7 +69,7 @@ pub(super) fn check(table: &Table) -> anyhow::Result<()> {
 }
 
 fn known() -> impl Iterator<Item = &'static str> {
-    KNOWN.iter().chain(super::egress::KEYS).copied()
+    KNOWN.iter().chain(super::egress::KEYS).chain(super::telemetry::KEYS).copied()
 }
 
 fn is_section(key: &str) -> bool {

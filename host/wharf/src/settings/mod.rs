@@ -13,6 +13,7 @@
 //! | `[log]` `[limits]` `[plugins]` `[restart]` `[tasks]` | | see [`raw`] |
 //! | `[egress]` | | see [`egress::Raw`] |
 //! | `[ingest]` | | see [`ingest`](mod@ingest) |
+//! | `[telemetry]` | `OTEL_EXPORTER_OTLP_ENDPOINT`, … | see [`telemetry`](mod@telemetry) |
 //!
 //! Relative paths in the file are relative to the file; those of flags and defaults to the working directory.
 
@@ -21,6 +22,7 @@ mod ingest;
 mod keys;
 mod plugins;
 pub(crate) mod raw;
+mod telemetry;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -35,6 +37,7 @@ use wharf_sandbox::{EgressPolicy, Limits};
 
 use crate::cli::RunArgs;
 pub(crate) use ingest::Ingest;
+pub(crate) use telemetry::Telemetry;
 
 const DEFAULT_FILE: &str = "wharf.toml";
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8083);
@@ -63,6 +66,8 @@ pub(crate) struct Settings {
     pub(crate) worker: WorkerOptions,
     /// The listener for requests from outside; `None`: there is none.
     pub(crate) ingest: Option<Ingest>,
+    /// Where traces and metrics go; `None`: nowhere.
+    pub(crate) telemetry: Option<Telemetry>,
 }
 
 impl Settings {
@@ -125,6 +130,7 @@ impl Settings {
             plugins: plugins::Plugins::resolve(raw.plugins)?,
             worker,
             ingest,
+            telemetry: telemetry::resolve(&raw.telemetry, |name| std::env::var(name).ok())?,
         })
     }
 }
@@ -240,6 +246,11 @@ fn worker(shutdown_ms: Option<u64>, restart: &raw::Restart, tasks: &raw::Tasks) 
         flush_interval: ms(tasks.flush_interval_ms, default.flush_interval),
         max_in_flight: at_least("tasks.max-in-flight", tasks.max_in_flight.unwrap_or(default.max_in_flight), 1)?,
         poll,
+        stalled_after: Duration::from_millis(at_least(
+            "tasks.stalled-after-ms",
+            tasks.stalled_after_ms.unwrap_or(default.stalled_after.as_millis() as u64),
+            1000,
+        )?),
         ..default
     })
 }

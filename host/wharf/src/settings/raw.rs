@@ -28,6 +28,7 @@ pub(crate) struct File {
     pub(crate) restart: Restart,
     pub(crate) tasks: Tasks,
     pub(crate) ingest: super::ingest::Raw,
+    pub(crate) telemetry: super::telemetry::Raw,
 }
 
 /// `[log]`: the embedded queue.
@@ -160,6 +161,8 @@ pub(crate) struct Tasks {
     pub(crate) poll_max_rows: Option<u32>,
     /// The most bytes of one poll.
     pub(crate) poll_max_bytes: Option<u32>,
+    /// After how long without progress a task that has something to do is called stalled.
+    pub(crate) stalled_after_ms: Option<u64>,
 }
 
 impl File {
