@@ -100,7 +100,7 @@ pub struct TaskStatus {
 }
 
 /// A task that makes no progress although there is something to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Stalled {
     /// Since how many milliseconds.
     pub for_ms: u64,

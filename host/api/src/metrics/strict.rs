@@ -113,7 +113,7 @@ fn sample(line: &str) -> Result<(String, BTreeMap<String, String>, f64), String>
                 return Err("no comma between labels".to_owned());
             }
         }
-        rest = &rest[1..];
+        rest = rest.strip_prefix('}').unwrap_or(rest);
     }
     let value = rest.strip_prefix(' ').ok_or("no value")?;
     let value = match value {
@@ -131,7 +131,7 @@ fn quoted(text: &str) -> Result<(String, &str), String> {
     let (mut value, mut chars) = (String::new(), text.char_indices());
     while let Some((at, char)) = chars.next() {
         match char {
-            '"' => return Ok((value, &text[at + 1..])),
+            '"' => return Ok((value, text.get(at + 1..).unwrap_or_default())),
             '\\' => match chars.next() {
                 Some((_, '\\')) => value.push('\\'),
                 Some((_, '"')) => value.push('"'),

@@ -84,6 +84,10 @@ async fn metrics_are_text_whatever_the_scraper_accepts() {
 async fn an_orchestrator_is_told_whether_the_worker_is_live_and_ready() {
     let api = Api::start().await;
     assert_eq!(api.get("/livez").await.json(), json!({"status": "live"}));
+    // It starts in the background.
+    while api.worker.health() == wharf_runtime::Health::Starting {
+        tokio::task::yield_now().await;
+    }
     let accept = [("accept", "text/html")];
     let answer = api.send(axum::http::Method::GET, "/readyz/", &accept, "").await;
     assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"status": "ready"})));
