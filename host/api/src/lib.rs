@@ -25,10 +25,11 @@ mod audit;
 mod connectors;
 pub mod ingest;
 mod internal;
-mod metrics;
-mod openmessaging;
+pub mod metrics;
 mod offsets;
+mod openmessaging;
 mod plugins;
+mod probes;
 mod record;
 mod records;
 mod root;
@@ -108,6 +109,7 @@ pub fn router(worker: Worker, options: ApiOptions) -> Router {
     let inner = json
         .merge(records::routes())
         .merge(metrics::routes())
+        .merge(probes::routes())
         .merge(plugins::uploads())
         .fallback(front::not_found)
         .method_not_allowed_fallback(front::method_not_allowed)

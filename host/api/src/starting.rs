@@ -10,6 +10,7 @@ use tower::ServiceExt as _;
 
 use crate::dto;
 use crate::error::ApiError;
+use crate::probes::Probe;
 
 /// Opens the API once there is a worker.
 #[derive(Debug, Clone)]
@@ -42,6 +43,13 @@ pub fn starting() -> (Router, Doorway) {
 
 fn not_yet(path: &str) -> Response {
     let status = StatusCode::SERVICE_UNAVAILABLE;
+    match path.trim_end_matches('/') {
+        "/livez" => return Probe::live().into_response(),
+        "/readyz" => {
+            return Probe::ready(vec!["the worker is starting: opening its data".to_owned()]).into_response();
+        }
+        _ => {}
+    }
     if path.trim_end_matches('/') == "/health" {
         let message = "Worker is still starting up: opening its data.".to_owned();
         return (status, Json(dto::Health { status: "starting", message })).into_response();
@@ -65,6 +73,8 @@ mod tests {
         let (router, door) = starting();
         assert_eq!(status(&router, "/health").await, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(status(&router, "/connectors").await, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(status(&router, "/livez").await, StatusCode::OK);
+        assert_eq!(status(&router, "/readyz").await, StatusCode::SERVICE_UNAVAILABLE);
         door.open(Router::new().fallback(|| async { StatusCode::OK }));
         assert_eq!(status(&router, "/connectors").await, StatusCode::OK);
     }

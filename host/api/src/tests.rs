@@ -42,6 +42,7 @@ impl Catalog for NoPlugins {
 struct Api {
     router: Router,
     driver: Arc<LogDriver>,
+    worker: Worker,
     data: tempfile::TempDir,
 }
 
@@ -80,7 +81,7 @@ impl Api {
             secrets: SecretParts::default(),
         };
         let worker = Worker::start(parts, WorkerOptions::default()).await.unwrap();
-        Self { router: router(worker, options), driver, data }
+        Self { router: router(worker.clone(), options), driver, worker, data }
     }
 
     async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {

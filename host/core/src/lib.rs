@@ -14,6 +14,7 @@
 //! - [`audit`]: what was denied to a plugin, with stable codes;
 //! - [`history`]: the configurations that a connector had;
 //! - [`limits`] and [`meter`]: how much a task may use, and how much it does;
+//! - [`histogram`], [`recent`], [`figures`] and [`trace`]: what is measured of batches on their way, and how it is shown;
 //! - [`policy`]: back-off, retries and the crash-loop limit;
 //! - [`status`]: what the REST API shows of a connector.
 
@@ -22,14 +23,18 @@ pub mod batch;
 pub mod config;
 pub mod failure;
 pub mod history;
+pub mod figures;
+pub mod histogram;
 pub mod limits;
 pub mod meter;
 pub mod offset;
 pub mod plugin;
 pub mod policy;
 pub mod secret;
+pub mod recent;
 pub mod state;
 pub mod status;
+pub mod trace;
 
 pub use batch::{Batch, Column, Delivery, Format, Headers, Operation, Origin, Schema};
 pub use config::Config;

@@ -93,6 +93,19 @@ pub struct TaskStatus {
     /// `GET /connectors/{name}/usage`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// It makes no progress although there is something to do. Not in Kafka Connect; absent while it moves on or has nothing
+    /// to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stalled: Option<Stalled>,
+}
+
+/// A task that makes no progress although there is something to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Stalled {
+    /// Since how many milliseconds.
+    pub for_ms: u64,
+    /// What it waits for.
+    pub reason: String,
 }
 
 /// The last failure of a task.

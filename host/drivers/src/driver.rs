@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use wharf_core::figures::Figure;
 use wharf_core::{Batch, Delivery, SourceOffset, TopicPosition};
 
 /// How a queue keeps order.
@@ -199,6 +200,10 @@ pub trait Driver: Send + Sync + fmt::Debug {
     /// What keeps the queue from taking rows, if anything does or did a moment ago: for an operator to read.
     fn trouble(&self) -> Option<String> {
         None
+    }
+    /// What it measures of itself.
+    fn figures(&self) -> Vec<Figure> {
+        Vec::new()
     }
     /// Makes everything durable and stops; nothing may be asked afterwards.
     async fn close(&self) -> Result<(), DriverError>;

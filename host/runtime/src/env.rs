@@ -11,6 +11,7 @@ use wharf_core::secret::SecretResolver;
 use wharf_drivers::Driver;
 use wharf_store::{Connectors, Generations, Offsets, Store, UsedTopics};
 
+use crate::figures::StartCounter;
 use crate::ingest::Inbox;
 use crate::options::{Parts, WorkerOptions};
 use crate::secrets::Hidden;
@@ -31,6 +32,9 @@ pub(crate) struct Env {
     pub(crate) topics: ActiveTopics,
     pub(crate) options: WorkerOptions,
     pub(crate) gate: Gate,
+    /// Starts of connectors, and of tasks.
+    pub(crate) connector_starts: StartCounter,
+    pub(crate) task_starts: StartCounter,
 }
 
 impl Env {
@@ -47,6 +51,8 @@ impl Env {
             secrets: parts.secrets.resolver,
             options,
             gate: Gate::default(),
+            connector_starts: StartCounter::default(),
+            task_starts: StartCounter::default(),
         }
     }
 

@@ -24,6 +24,7 @@
 mod connector;
 mod env;
 mod error;
+mod figures;
 mod incident;
 mod ingest;
 mod offsets;
@@ -32,20 +33,24 @@ mod plugin_use;
 mod progress;
 mod secrets;
 mod shutdown;
+mod stalls;
 mod status;
 mod task;
 mod topics;
+mod tracer;
 mod usage;
 mod validate;
 mod worker;
 
 pub use connector::ConfigPatch;
 pub use error::WorkerError;
+pub use figures::{Commits, ConnectorFigures, Flow, Level, StageTimes, Starts, TaskErrors, TaskFigures, WorkerFigures};
 pub use ingest::{IngestError, IngestOptions, Ingress, Slot};
 pub use offsets::{Consent, OffsetChange};
 pub use options::{Parts, Prefetch, TopicTracking, WorkerOptions};
 pub use progress::{ConnectorProgress, TaskProgress};
 pub use secrets::SecretParts;
+pub use tracer::Tracing;
 pub use usage::{ConnectorUsage, TaskUsage};
 pub use worker::{Health, Worker};
 

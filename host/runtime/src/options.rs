@@ -12,6 +12,7 @@ use wharf_store::Store;
 
 use crate::ingest::IngestOptions;
 use crate::secrets::SecretParts;
+use crate::tracer::Tracing;
 
 /// The parts that a worker puts to work.
 #[derive(Debug, Clone)]
@@ -59,6 +60,10 @@ pub struct WorkerOptions {
     pub history: usize,
     /// Whether the topics that connectors use are remembered; default: they are, and may be reset.
     pub topics: TopicTracking,
+    /// A task that has something to do and has not come further for so long is called stalled; default 60 s.
+    pub stalled_after: Duration,
+    /// Who is told of traced batches; default: nobody.
+    pub tracing: Tracing,
 }
 
 /// Whether the topics that connectors use are remembered: Kafka Connect's `topic.tracking.*`.
@@ -101,6 +106,8 @@ impl Default for WorkerOptions {
             ingest: None,
             history: 20,
             topics: TopicTracking::default(),
+            stalled_after: Duration::from_secs(60),
+            tracing: Tracing::default(),
         }
     }
 }

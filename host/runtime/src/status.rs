@@ -9,6 +9,7 @@ use wharf_core::plugin::{Descriptor, PluginId};
 use wharf_core::state::{State, TargetState};
 use wharf_core::status::{ConnectorInfo, ConnectorState, ConnectorStatus, TaskId, TaskInfo, TaskStatus};
 
+use crate::figures::ConnectorFigures;
 use crate::ingest::Inbox;
 use crate::progress::ConnectorProgress;
 use crate::secrets::Hidden;
@@ -165,6 +166,24 @@ impl ConnectorView {
         let cell = lock(&self.cell);
         let tasks = cell.tasks.iter().map(|task| task.progress()).collect();
         ConnectorProgress { name: self.name.clone(), kind: cell.kind.to_owned(), tasks }
+    }
+
+    pub(crate) fn figures(&self) -> ConnectorFigures {
+        let cell = lock(&self.cell);
+        ConnectorFigures {
+            name: self.name.clone(),
+            kind: cell.kind.to_owned(),
+            state: cell.state,
+            class: cell.config.get("connector.class").cloned().unwrap_or_default(),
+            version: cell.plugin.as_ref().map(|plugin| plugin.version.clone()),
+            tasks: cell.tasks.iter().map(|task| task.figures()).collect(),
+        }
+    }
+
+    /// Says in the log which tasks stand still, and which move on.
+    pub(crate) fn tell_of_stalls(&self) {
+        let tasks = lock(&self.cell).tasks.clone();
+        tasks.iter().for_each(|task| task.tell_of_stall(&self.name));
     }
 
     pub(crate) fn usage(&self) -> ConnectorUsage {

@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use wharf_core::SourceOffset;
 use wharf_core::config::Config;
 use wharf_core::history::{ConfigHistory, ShownVersion};
+use wharf_core::figures::Figure;
 use wharf_core::plugin::{Catalog, PluginUse, WebhookRequest, WebhookResponse};
 use wharf_core::state::TargetState;
 use wharf_core::status::{ConnectorInfo, ConnectorStatus, TaskInfo, TaskStatus};
@@ -21,12 +23,14 @@ use wharf_store::{ConfigVersion, StoreError};
 use crate::connector::Connector;
 use crate::env::{Env, Job};
 use crate::error::WorkerError;
+use crate::figures::{ConnectorFigures, WorkerFigures};
 use crate::ingest::{IngestError, Ingress};
 use crate::offsets::{self, Alteration, Consent, OffsetChange};
 use crate::options::{Parts, WorkerOptions};
 use crate::plugin_use;
 use crate::progress::ConnectorProgress;
 use crate::secrets::lost;
+use crate::stalls;
 use crate::status::{ConnectorView, lock};
 use crate::usage::ConnectorUsage;
 use crate::validate::validate;
@@ -41,7 +45,7 @@ pub struct Worker {
 }
 
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     env: Arc<Env>,
     connectors: Mutex<BTreeMap<String, Connector>>,
     health: Mutex<Health>,
@@ -56,6 +60,19 @@ pub enum Health {
     Healthy,
     /// The worker cannot do its work, and why.
     Unhealthy(String),
+}
+
+impl Inner {
+    /// Cancelled when the worker begins to shut down.
+    pub(crate) fn closing(&self) -> CancellationToken {
+        self.env.gate.closing().clone()
+    }
+
+    /// Says in the log which tasks stand still, and which move on.
+    pub(crate) fn tell_of_stalls(&self) {
+        let connectors: Vec<_> = lock(&self.connectors).values().cloned().collect();
+        connectors.iter().for_each(|connector| connector.view().tell_of_stalls());
+    }
 }
 
 impl Worker {
@@ -83,6 +100,8 @@ impl Worker {
             }
         }
         info!(connectors = starting.len(), "the worker starts");
+        let env = &worker.inner.env;
+        drop(env.gate.spawn(stalls::tell(Arc::downgrade(&worker.inner), env.options.stalled_after)));
         let starter = worker.clone();
         drop(worker.inner.env.gate.spawn(async move {
             for started in starting {
@@ -410,6 +429,26 @@ impl Worker {
         self.get(name)?.alter_offsets(Alteration::Reset).await
     }
 
+    /// Everything that is measured of a connector and its tasks.
+    ///
+    /// # Errors
+    /// [`WorkerError::NotFound`]
+    pub async fn figures(&self, name: &str) -> Result<ConnectorFigures, WorkerError> {
+        Ok(self.get(name)?.view().figures())
+    }
+
+    /// What the worker counts of itself.
+    pub fn worker_figures(&self) -> WorkerFigures {
+        let env = &self.inner.env;
+        WorkerFigures { connectors: env.connector_starts.starts(), tasks: env.task_starts.starts() }
+    }
+
+    /// What the store and the queue measure of themselves.
+    pub fn part_figures(&self) -> Vec<Figure> {
+        let env = &self.inner.env;
+        env.store.figures().into_iter().chain(env.driver.figures()).collect()
+    }
+
     /// Stops a connector's tasks, tells its plugin, and forgets it; its offsets are kept. Returns when it is gone.
     ///
     /// # Errors
@@ -531,6 +570,16 @@ impl Worker {
             Some(trouble) if health == Health::Healthy => Health::Unhealthy(trouble),
             _ => health,
         }
+    }
+
+    /// Whether it is shutting down.
+    pub fn is_closing(&self) -> bool {
+        self.inner.env.gate.closing().is_cancelled()
+    }
+
+    /// What keeps the store from working, and what keeps the queue, if anything does.
+    pub fn troubles(&self) -> (Option<String>, Option<String>) {
+        (self.inner.env.store.trouble(), self.inner.env.driver.trouble())
     }
 
     /// How the worker is tuned.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use wharf_core::figures::Figure;
 
 /// A set of keys of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -101,6 +102,10 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// What keeps the store from working, if anything does: for an operator to read.
     fn trouble(&self) -> Option<String> {
         None
+    }
+    /// What it measures of itself.
+    fn figures(&self) -> Vec<Figure> {
+        Vec::new()
     }
     /// Tells of each change to the bucket from now on, by key; a reader that is too slow gets `RecvError::Lagged`.
     fn watch(&self, bucket: Bucket) -> tokio::sync::broadcast::Receiver<String>;

@@ -12,6 +12,7 @@ mod logging;
 mod secrets;
 mod settings;
 mod signals;
+mod telemetry;
 mod wire;
 
 use std::io;

@@ -17,7 +17,7 @@ use wharf_core::audit::Auditor;
 use wharf_core::plugin::{Catalog as _, Loader, Plugin};
 use wharf_drivers::log::LogDriver;
 use wharf_registry::{Registry, RegistryOptions, Watch};
-use wharf_runtime::{Health, Parts, SecretParts, Worker, WorkerOptions};
+use wharf_runtime::{Health, Parts, SecretParts, Tracing, Worker, WorkerOptions};
 use wharf_sandbox::{Limits, PathPolicy, Sandbox, SandboxOptions};
 use wharf_store::{Bucket, Change, Condition, SledStore, Store, StoreError};
 
@@ -28,6 +28,7 @@ use crate::lock;
 use crate::secrets::{self, Providers};
 use crate::settings::Settings;
 use crate::signals::Signals;
+use crate::telemetry::Telemetry;
 
 /// How often the plugins directory is looked at; a plugin dropped in is there within a second.
 const WATCH: Duration = Duration::from_millis(500);
@@ -52,8 +53,10 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals) -> anyhow::Res
     let mut server = tokio::spawn(serving.into_future());
 
     let audit = AuditLog::start(&settings.data_dir)?;
+    let telemetry = settings.telemetry.as_ref().map(|it| Telemetry::new(it, &settings.egress)).transpose()?;
+    let tracing = Tracing(telemetry.as_ref().map(Telemetry::tracer));
     let (worker, sandbox, _watch) = tokio::select! {
-        started = start(&settings, address, &audit) => started?,
+        started = start(&settings, address, &audit, tracing) => started?,
         signal = signals.next() => {
             tracing::info!(signal, "stopped before it was ready");
             return Ok(());
@@ -66,6 +69,7 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals) -> anyhow::Res
         openmessaging_legacy: settings.rest.openmessaging_legacy,
         ..ApiOptions::default()
     };
+    let exporting = telemetry.map(|it| it.start(worker.clone(), options.clone()));
     door.open(wharf_api::router(worker.clone(), options));
 
     let mut entrance = entrance.map(|entrance| tokio::spawn(entrance.serve(worker.clone(), closing.clone())));
@@ -78,6 +82,9 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals) -> anyhow::Res
     tokio::spawn(signals.end_at_once());
     closing.cancel();
     worker.shutdown().await;
+    if let Some(exporting) = exporting {
+        exporting.close().await;
+    }
     // It waits for the disk, a moment.
     tokio::task::spawn_blocking(move || audit.close()).await.context("close the audit trail")?;
     let closed = worker.driver().close().await;
@@ -99,6 +106,7 @@ async fn start(
     settings: &Settings,
     address: SocketAddr,
     audit: &Arc<AuditLog>,
+    tracing: Tracing,
 ) -> anyhow::Result<(Worker, Arc<Sandbox>, Watch)> {
     let data = &settings.data_dir;
     let (driver, store, (sandbox, registry)) = tokio::try_join!(
@@ -108,7 +116,7 @@ async fn start(
     )?;
     let cluster_id = cluster_id(store.as_ref()).await.context("read the cluster's id")?;
     let (id, ceiling) = (address.to_string(), settings.ceiling.clone());
-    let options = WorkerOptions { id, cluster_id, ceiling, ..settings.worker.clone() };
+    let options = WorkerOptions { id, cluster_id, ceiling, tracing, ..settings.worker.clone() };
     let watch = registry.watch(WATCH);
     let secrets = SecretParts {
         resolver: Arc::new(Providers::new(settings.secrets.allowed.clone())),

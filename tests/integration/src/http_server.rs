@@ -12,8 +12,10 @@ pub struct Seen {
     pub line: String,
     /// Names in lower case, and values.
     pub headers: Vec<(String, String)>,
-    /// The body.
+    /// The body; what is no UTF-8 in it is replaced.
     pub body: String,
+    /// The body as it came.
+    pub bytes: Vec<u8>,
 }
 
 /// A server that keeps the requests it has seen. It runs until the test ends.
@@ -65,8 +67,8 @@ fn serve(
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line)?;
-    let mut seen =
-        Seen { line: line.trim_end_matches(" HTTP/1.1\r\n").to_owned(), headers: Vec::new(), body: String::new() };
+    let line = line.trim_end_matches(" HTTP/1.1\r\n").to_owned();
+    let mut seen = Seen { line, headers: Vec::new(), body: String::new(), bytes: Vec::new() };
     let mut length = 0;
     loop {
         let mut line = String::new();
@@ -78,7 +80,8 @@ fn serve(
         }
         seen.headers.push((name, value.to_owned()));
     }
-    reader.take(length).read_to_string(&mut seen.body)?;
+    reader.take(length).read_to_end(&mut seen.bytes)?;
+    seen.body = String::from_utf8_lossy(&seen.bytes).into_owned();
     let answer = {
         let mut all = lock(keep);
         let answer = judge(&seen, all.len());

@@ -3,26 +3,35 @@
 //! | file | what |
 //! |---|---|
 //! | [`text`] | families of series, and how they are written |
-//! | [`tasks`] | what the worker counts of its tasks: `wharf_task_…` |
+//! | [`kafka`] | what Kafka Connect measures too, under its names: `kafka_connect_…` |
+//! | [`tasks`] | what else is measured of tasks: `wharf_task_…` |
+//! | [`worker`] | the worker, its parts and its process: `wharf_…`, `process_…` |
 //! | [`plugins`] | what plugins count of themselves: `wharf_plugin_…` |
 //!
-//! Everything is read when it is asked for; nothing is kept between two scrapes. More families: a file beside these,
-//! which adds to [`Families`].
+//! Everything is read when it is asked for; nothing is kept between two scrapes. Whoever exports metrics in another way
+//! takes the same figures from [`gather`]. More families: a file beside these, which adds to [`Families`].
 
+mod kafka;
 mod plugins;
+#[cfg(test)]
+pub(crate) mod strict;
 mod tasks;
 mod text;
+mod worker;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use wharf_runtime::Worker;
 
+use crate::ApiOptions;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::negotiate::with_options;
-use text::{Families, Kind, Value};
+
+pub use text::{Families, Family, Labels};
 
 /// The version that every scraper reads, whatever else it accepts.
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4");
@@ -31,19 +40,32 @@ pub(crate) fn routes() -> Router<App> {
     Router::new().route("/metrics", with_options(get(scrape), "HEAD,GET,OPTIONS"))
 }
 
+/// Figures of the worker, its connectors and what plugins count, for Prometheus.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "Watching",
+    responses((status = 200, description = "Prometheus' text format, version 0.0.4", content_type = "text/plain", body = String))
+)]
 async fn scrape(State(app): State<App>) -> Result<Response, ApiError> {
+    let families = app.ask(async { Ok::<_, ApiError>(gather(&app.worker, &app.options).await) }).await?;
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], families.render()).into_response())
+}
+
+/// Everything that is measured, as it stands.
+pub async fn gather(worker: &Worker, options: &ApiOptions) -> Families {
     let mut families = Families::default();
-    let labels =
-        vec![("version".to_owned(), app.options.version.clone()), ("commit".to_owned(), app.options.commit.clone())];
-    families.add("wharf_build_info", Kind::Gauge, "Which Wharf this is.", labels, Value::Whole(1));
-    app.ask(async {
-        tasks::add(&app.worker, &mut families).await;
-        Ok::<_, ApiError>(())
-    })
-    .await?;
+    worker::add(worker, options, &mut families);
+    let mut connectors = Vec::new();
+    for name in worker.connectors().await {
+        // One that is deleted meanwhile is left out.
+        connectors.extend(worker.figures(&name).await);
+    }
+    kafka::add(worker.worker_figures(), &connectors, &mut families);
+    connectors.iter().for_each(|connector| tasks::add(connector, &mut families));
     // Last: no name that a plugin takes is in the way of the worker's.
-    if let Some(metrics) = &app.options.metrics {
+    if let Some(metrics) = &options.metrics {
         plugins::add(metrics.plugin_metrics(), &mut families);
     }
-    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], families.render()).into_response())
+    families
 }

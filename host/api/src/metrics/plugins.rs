@@ -1,8 +1,10 @@
 //! What plugins count of themselves. Names and labels are theirs, so anything may stand there.
 
+use wharf_core::figures::{Kind, Value};
+use wharf_core::histogram::Buckets;
 use wharf_core::meter::{PluginSeries, SeriesValue};
 
-use super::text::{Families, Kind, Labels, Value, label, name};
+use super::text::{Families, Labels, label, name};
 
 /// Labels that say whose a series is; a plugin cannot set them.
 const OURS: [&str; 3] = ["connector", "task", "plugin"];
@@ -23,7 +25,7 @@ pub(super) fn add(mut all: Vec<PluginSeries>, families: &mut Families) {
             }
             SeriesValue::Gauge(level) => (Kind::Gauge, Value::Real(level)),
             SeriesValue::Histogram { buckets, count, sum } => {
-                (Kind::Histogram, Value::Histogram { buckets, count, sum })
+                (Kind::Histogram, Value::Histogram(Buckets { buckets, count, sum }))
             }
         };
         let mut labels: Labels = vec![

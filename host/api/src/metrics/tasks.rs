@@ -1,26 +1,23 @@
-//! What the worker counts of its tasks.
+//! What is measured of tasks beyond what Kafka Connect knows.
 
+use wharf_core::figures::{Kind, Value};
 use wharf_core::meter::Usage;
-use wharf_runtime::{TaskProgress, Worker};
+use wharf_runtime::{ConnectorFigures, TaskFigures, TaskProgress};
 
-use super::text::{Families, Kind, Labels, Value};
+use super::text::{Families, Labels};
 
-/// Adds the families of all tasks. A connector that is deleted meanwhile is left out.
-pub(super) async fn add(worker: &Worker, families: &mut Families) {
-    for name in worker.connectors().await {
-        let (Ok(progress), Ok(usage)) = (worker.progress(&name).await, worker.usage(&name).await) else { continue };
-        for task in usage.tasks {
-            let label = |name: &str, value: String| (name.to_owned(), value);
-            let labels = vec![
-                label("connector", name.clone()),
-                label("task", task.task.to_string()),
-                label("plugin", task.plugin),
-            ];
-            add_usage(families, &labels, &task.usage);
-            if let Some(progress) = progress.tasks.iter().find(|progress| progress.task == task.task) {
-                add_progress(families, &labels, progress);
-            }
-        }
+/// Adds the families of a connector's tasks.
+pub(super) fn add(connector: &ConnectorFigures, families: &mut Families) {
+    for task in &connector.tasks {
+        let label = |name: &str, value: String| (name.to_owned(), value);
+        let labels = vec![
+            label("connector", connector.name.clone()),
+            label("task", task.task.to_string()),
+            label("plugin", task.plugin.clone()),
+        ];
+        add_usage(families, &labels, &task.usage);
+        add_progress(families, &labels, &task.progress);
+        add_measures(families, &labels, task);
     }
 }
 
@@ -59,5 +56,23 @@ fn add_progress(families: &mut Families, labels: &Labels, progress: &TaskProgres
     if let Some(lag) = progress.lag {
         let help = "Rows of the queue that a sink has yet to read.";
         families.add("wharf_task_lag_rows", Kind::Gauge, help, labels.clone(), Value::Whole(lag));
+    }
+}
+
+fn add_measures(families: &mut Families, labels: &Labels, task: &TaskFigures) {
+    let mut add = |name, kind, help, value| families.add(name, kind, help, labels.clone(), value);
+    let help = "How long the task has made no progress although there is something to do; 0 while it moves on.";
+    add("wharf_task_stalled_seconds", Kind::Gauge, help, Value::Real(task.stalled.as_secs_f64()));
+    let restarts = Value::Whole(task.restarts.into());
+    add("wharf_task_restarts_total", Kind::Counter, "How often the task was started again.", restarts);
+    let rows = Value::Histogram(task.batch_rows.clone());
+    add("wharf_task_batch_rows", Kind::Histogram, "Rows of a batch.", rows);
+    let bytes = Value::Histogram(task.batch_bytes.clone());
+    add("wharf_task_batch_bytes", Kind::Histogram, "Bytes of a batch's keys, values and headers.", bytes);
+    for times in &task.stages {
+        let mut labels = labels.clone();
+        labels.push(("stage".to_owned(), times.stage.as_str().to_owned()));
+        let help = "How long a stage of a batch takes.";
+        families.add("wharf_task_stage_seconds", Kind::Histogram, help, labels, Value::Histogram(times.all.clone()));
     }
 }

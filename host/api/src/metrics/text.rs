@@ -7,58 +7,42 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-/// What a family counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Counter,
-    Gauge,
-    Histogram,
-}
+use wharf_core::figures::{Figure, Kind, Value};
+use wharf_core::histogram::Buckets;
 
-impl Kind {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Counter => "counter",
-            Self::Gauge => "gauge",
-            Self::Histogram => "histogram",
-        }
-    }
-
-    /// What is appended to the family's name in its samples.
-    fn suffixes(self) -> &'static [&'static str] {
-        match self {
-            Self::Counter | Self::Gauge => &[""],
-            Self::Histogram => &["", "_bucket", "_sum", "_count"],
-        }
+/// What is appended to a family's name in its samples.
+fn suffixes(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Counter | Kind::Gauge => &[""],
+        Kind::Histogram => &["", "_bucket", "_sum", "_count"],
     }
 }
 
-/// What a series stands at.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
-    Whole(u64),
-    Real(f64),
-    /// Buckets are cumulative and ascending, without the last, which is `count`.
-    Histogram {
-        buckets: Vec<(f64, u64)>,
-        count: u64,
-        sum: f64,
-    },
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Counter => "counter",
+        Kind::Gauge => "gauge",
+        Kind::Histogram => "histogram",
+    }
 }
 
 /// Names and values.
-pub(super) type Labels = Vec<(String, String)>;
+pub type Labels = Vec<(String, String)>;
 
+/// Series of one name.
 #[derive(Debug)]
-struct Family {
-    kind: Kind,
-    help: String,
-    series: BTreeMap<Labels, Value>,
+pub struct Family {
+    /// What they count.
+    pub kind: Kind,
+    /// What they are, in a sentence.
+    pub help: String,
+    /// Each by its labels.
+    pub series: BTreeMap<Labels, Value>,
 }
 
-/// A page of metrics.
+/// Everything that is measured, at one moment.
 #[derive(Debug, Default)]
-pub(super) struct Families {
+pub struct Families {
     families: BTreeMap<String, Family>,
     /// Names of samples that are taken.
     taken: BTreeSet<String>,
@@ -69,7 +53,7 @@ impl Families {
     /// Names must be well formed ([`name`], [`label`]).
     pub(super) fn add(&mut self, name: &str, kind: Kind, help: &str, labels: Labels, value: Value) -> bool {
         if !self.families.contains_key(name) {
-            let names: Vec<_> = kind.suffixes().iter().map(|suffix| format!("{name}{suffix}")).collect();
+            let names: Vec<_> = suffixes(kind).iter().map(|suffix| format!("{name}{suffix}")).collect();
             if names.iter().any(|name| self.taken.contains(name)) {
                 return false;
             }
@@ -89,13 +73,23 @@ impl Families {
         }
     }
 
-    /// The page.
+    /// Adds one that another part measured.
+    pub(super) fn figure(&mut self, figure: Figure) {
+        self.add(figure.name, figure.kind, figure.help, figure.labels, figure.value);
+    }
+
+    /// All families, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Family)> {
+        self.families.iter().map(|(name, family)| (name.as_str(), family))
+    }
+
+    /// The page, as Prometheus reads it.
     pub(super) fn render(&self) -> String {
         let mut page = String::new();
         for (name, family) in &self.families {
             let help = family.help.replace('\\', "\\\\").replace('\n', "\\n");
             // Writing to a string does not fail.
-            write!(page, "# HELP {name} {help}\n# TYPE {name} {}\n", family.kind.as_str()).ok();
+            write!(page, "# HELP {name} {help}\n# TYPE {name} {}\n", kind_name(family.kind)).ok();
             for (labels, value) in &family.series {
                 write_series(&mut page, name, labels, value);
             }
@@ -108,7 +102,7 @@ fn write_series(page: &mut String, name: &str, labels: &Labels, value: &Value) {
     match value {
         Value::Whole(value) => sample(page, name, "", labels, None, &value.to_string()),
         Value::Real(value) => sample(page, name, "", labels, None, &number(*value)),
-        Value::Histogram { buckets, count, sum } => {
+        Value::Histogram(Buckets { buckets, count, sum }) => {
             for (bound, below) in buckets {
                 sample(page, name, "_bucket", labels, Some(&number(*bound)), &below.to_string());
             }
@@ -187,7 +181,7 @@ mod tests {
         let mut families = Families::default();
         families.add("b_total", Kind::Counter, "Back\\slash\nand more.", labels(&[("x", "1")]), Value::Whole(7));
         families.add("a", Kind::Gauge, "Plain.", labels(&[]), Value::Real(0.5));
-        let histogram = Value::Histogram { buckets: vec![(0.1, 1), (5.0, 3)], count: 4, sum: f64::INFINITY };
+        let histogram = Value::Histogram(Buckets { buckets: vec![(0.1, 1), (5.0, 3)], count: 4, sum: f64::INFINITY });
         families.add("c", Kind::Histogram, "H.", labels(&[("x", "1")]), histogram);
         let expected = "\
 # HELP a Plain.
@@ -218,7 +212,7 @@ c_count{x=\"1\"} 4
     fn no_sample_is_written_twice() {
         let mut families = Families::default();
         let mut add = |name: &str, kind, value| families.add(name, kind, "", labels(&[]), value);
-        let histogram = || Value::Histogram { buckets: vec![], count: 0, sum: 0.0 };
+        let histogram = || Value::Histogram(Buckets::default());
         assert!(add("a", Kind::Gauge, Value::Whole(1)));
         assert!(!add("a", Kind::Gauge, Value::Whole(2)), "the same series");
         assert!(!add("a", Kind::Counter, Value::Whole(2)), "another kind");

@@ -74,4 +74,26 @@ async fn metrics_are_text_whatever_the_scraper_accepts() {
     let rows = "# TYPE wharf_plugin_rows_read_total counter\n\
                 wharf_plugin_rows_read_total{connector=\"c\",task=\"0\",plugin=\"p@1\"} 3\n";
     assert!(text.contains(rows), "{text}");
+    let page = crate::metrics::strict::read(&text).unwrap();
+    for name in ["wharf_store_up", "wharf_log_sync_seconds", "kafka_connect_connect_worker_metrics_connector_count"] {
+        assert!(page.types.contains_key(name), "{name} is not in {text}");
+    }
+}
+
+#[tokio::test]
+async fn an_orchestrator_is_told_whether_the_worker_is_live_and_ready() {
+    let api = Api::start().await;
+    assert_eq!(api.get("/livez").await.json(), json!({"status": "live"}));
+    // It starts in the background.
+    while api.worker.health() == wharf_runtime::Health::Starting {
+        tokio::task::yield_now().await;
+    }
+    let accept = [("accept", "text/html")];
+    let answer = api.send(axum::http::Method::GET, "/readyz/", &accept, "").await;
+    assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"status": "ready"})));
+    api.worker.shutdown().await;
+    let answer = api.get("/readyz").await;
+    let expected = json!({"status": "not ready", "reasons": ["the worker is shutting down"]});
+    assert_eq!((answer.status.as_u16(), answer.json()), (503, expected));
+    assert_eq!(api.get("/livez").await.status, 200);
 }

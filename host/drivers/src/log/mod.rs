@@ -64,6 +64,7 @@ mod alter;
 mod consumer;
 mod core;
 mod fence;
+mod figures;
 mod files;
 mod frame;
 #[doc(hidden)]
@@ -90,6 +91,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use tokio::runtime::Handle;
 use wharf_core::SourceOffset;
+use wharf_core::figures::Figure;
 
 use self::core::{Core, blocking};
 use consumer::LogConsumer;
@@ -213,6 +215,10 @@ impl Driver for LogDriver {
 
     fn trouble(&self) -> Option<String> {
         self.core.topics.partitions().iter().find_map(|partition| partition.trouble())
+    }
+
+    fn figures(&self) -> Vec<Figure> {
+        figures::of(&self.core)
     }
 
     async fn close(&self) -> Result<(), DriverError> {

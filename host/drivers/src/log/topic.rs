@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
+use wharf_core::histogram::{Histogram, SECONDS};
 
 use super::files::{self, Doing, FileError};
 use super::options::{LogOptions, MOST_PARTITIONS};
@@ -46,6 +47,8 @@ pub(crate) struct Topics {
     dir: PathBuf,
     trash: PathBuf,
     options: Arc<LogOptions>,
+    /// How long the disk takes to sync.
+    pub(crate) syncs: Arc<Histogram>,
     runtime: Handle,
     held: Arc<File>,
     open: RwLock<BTreeMap<Arc<str>, Arc<Topic>>>,
@@ -68,7 +71,8 @@ impl Topics {
             std::fs::remove_dir_all(&leftover).doing("delete", &leftover)?;
         }
         let (open, changing) = (RwLock::default(), Mutex::default());
-        let topics = Self { dir, trash, options, runtime, held, open, changing };
+        let syncs = Arc::new(Histogram::new(&SECONDS));
+        let topics = Self { dir, trash, options, syncs, runtime, held, open, changing };
         for (name, description) in described(&topics.dir)? {
             let topic = topics.open_topic(&name, &description)?;
             topics.insert(topic);
@@ -83,7 +87,8 @@ impl Topics {
             // Also where it was deleted by hand: that one partition is then empty, and the others go on.
             files::create_dir(&dir)?;
             let (options, _held) = (Arc::clone(&self.options), Arc::clone(&self.held));
-            let place = Place { topic: Arc::clone(&name), number, dir, options, _held };
+            let syncs = Arc::clone(&self.syncs);
+            let place = Place { topic: Arc::clone(&name), number, dir, options, syncs, _held };
             recover(place, self.runtime.clone())
         });
         let partitions = partitions.collect::<Result<_, _>>()?;

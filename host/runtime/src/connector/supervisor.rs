@@ -93,6 +93,7 @@ impl Supervisor {
     async fn begin(&mut self) {
         let was_stored = self.job.is_none();
         if was_stored && let Err(trace) = self.look_up().await {
+            self.env.connector_starts.count(false);
             error!(%trace, "the connector cannot run");
             self.view.set_failed(trace);
             return;
@@ -149,13 +150,21 @@ impl Supervisor {
     /// Splits the work and starts, replaces and stops tasks so that they fit. Tasks whose configuration is the same
     /// stay as they are.
     async fn start_tasks(&mut self) {
-        let Some(job) = self.job.clone() else { return };
+        if self.job.is_some() {
+            let has_worked = self.arrange_tasks().await;
+            self.env.connector_starts.count(has_worked);
+        }
+    }
+
+    /// As [`Self::start_tasks`]; `false` when the work cannot be split.
+    async fn arrange_tasks(&mut self) -> bool {
+        let Some(job) = self.job.clone() else { return false };
         let configs = match split(&self.env, &job).await {
             Ok(configs) => configs,
             Err(trace) => {
                 error!(%trace, "the connector failed");
                 self.view.set_failed(trace);
-                return;
+                return false;
             }
         };
         let now: Vec<_> = self.tasks.iter().map(|task| task.view.clone()).collect();
@@ -171,6 +180,7 @@ impl Supervisor {
         }
         self.show_tasks();
         self.show_target();
+        true
     }
 
     fn start_task(&self, job: &Arc<Job>, view: Arc<TaskView>, count: u32) -> RunningTask {
@@ -191,7 +201,7 @@ impl Supervisor {
         // A connector that is not running is split when it is started or resumed.
         if self.view.target() == TargetState::Running {
             info!("the plugin asks for its tasks to be configured anew");
-            self.start_tasks().await;
+            self.arrange_tasks().await;
         }
     }
 

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::Instant;
 use wharf_core::config::IngestSpec;
 use wharf_core::plugin::{WebhookRequest, WebhookResponse};
 
@@ -35,6 +36,8 @@ struct Queue {
     waiting: VecDeque<Waiting>,
     /// How many tasks take from it. With none nothing waits.
     serving: usize,
+    /// Since when something waits and nothing was taken.
+    since: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -109,9 +112,16 @@ impl Inbox {
         if queue.serving == 0 {
             return Err(IngestError::unavailable(NOBODY));
         }
+        queue.since.get_or_insert_with(Instant::now);
         queue.waiting.push_back(Waiting { request, caller: Caller { reply, _slot: slot } });
         self.news.notify_one();
         Ok(answer)
+    }
+
+    /// Since when requests wait and no task has taken any; `None`: none waits whose caller is still there.
+    pub(crate) fn waiting_since(&self) -> Option<Instant> {
+        let queue = lock(&self.queue);
+        queue.since.filter(|_| queue.waiting.iter().any(|it| !it.caller.reply.is_closed()))
     }
 
     /// Takes requests from now on.
@@ -137,8 +147,15 @@ impl Inbox {
         let mut queue = lock(&self.queue);
         let mut found = None;
         while found.as_ref().is_none_or(|it: &Waiting| it.caller.reply.is_closed()) {
-            found = Some(queue.waiting.pop_front()?);
+            found = Some(match queue.waiting.pop_front() {
+                Some(next) => next,
+                None => {
+                    queue.since = None;
+                    return None;
+                }
+            });
         }
+        queue.since = (!queue.waiting.is_empty()).then(Instant::now);
         if !queue.waiting.is_empty() {
             // Several may have come while nobody waited, which is one notification.
             self.news.notify_one();
@@ -155,6 +172,7 @@ impl Drop for Serving {
             return;
         }
         let waiting = std::mem::take(&mut queue.waiting);
+        queue.since = None;
         drop(queue);
         waiting.into_iter().for_each(|it| it.caller.answer(Err(IngestError::unavailable(NOBODY))));
     }

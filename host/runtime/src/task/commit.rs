@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 use wharf_core::SourceOffset;
+use wharf_core::trace::Stage;
 use wharf_drivers::Atomicity;
 use wharf_store::{Offsets, StoreError};
 
@@ -34,6 +35,8 @@ pub(super) struct Commits {
     acknowledged: Newest,
     /// The write that is under way.
     write: Option<Write>,
+    /// When it began.
+    began: Instant,
     /// The last copy failed.
     is_late: bool,
     /// When the last write ended.
@@ -53,6 +56,7 @@ impl Commits {
             copy_every: holds_checkpoints.then_some(task.env.options.flush_interval),
             acknowledged: Newest::default(),
             write: None,
+            began: Instant::now(),
             is_late: false,
             written: Instant::now(),
             untold: Newest::default(),
@@ -77,6 +81,7 @@ impl Commits {
             return;
         }
         let (store, connector, newest) = (self.store.clone(), self.connector.clone(), self.acknowledged.take());
+        self.began = Instant::now();
         self.write = Some(Box::pin(async move {
             let result = store.commit(&connector, &newest.to_vec()).await.map(drop);
             (newest, result)
@@ -102,10 +107,13 @@ impl Commits {
         let (newest, result) = write.await;
         self.write = None;
         self.written = Instant::now();
+        let took = self.written.duration_since(self.began);
+        self.view.measures.committed(took, result.is_ok());
         match result {
             Ok(()) => {
                 wharf_faults::reach("source.stored");
                 self.is_late = false;
+                self.view.measures.took(Stage::OffsetFlush, took);
                 Counters::add(&self.view.counters.commits, 1);
                 if self.copy_every.is_none() {
                     self.untold.merge(newest);

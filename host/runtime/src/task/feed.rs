@@ -30,6 +30,10 @@ pub(super) struct Feed {
     /// Of the deliveries in `ready`.
     bytes: usize,
     deliveries: usize,
+    /// Rows of the deliveries in `ready`.
+    rows: u64,
+    /// Rows that were read since somebody asked last.
+    came: u32,
     limits: PollLimits,
     prefetch: Prefetch,
     /// There is news in `ready`: rows behind it may only be read once it is dealt with.
@@ -43,6 +47,8 @@ impl Feed {
             ready: VecDeque::new(),
             bytes: 0,
             deliveries: 0,
+            rows: 0,
+            came: 0,
             limits: options.poll,
             prefetch: options.prefetch,
             barrier: false,
@@ -66,14 +72,26 @@ impl Feed {
         let event = self.ready.pop_front()?;
         if let Event::Rows(delivery) = &event {
             self.deliveries -= 1;
+            self.rows = self.rows.saturating_sub(delivery.batch.rows.into());
             self.bytes = self.bytes.saturating_sub(delivery.batch.payload_bytes());
         }
         Some(event)
     }
 
+    /// Rows that were read and wait.
+    pub(super) fn waiting_rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Rows that were read since this was asked last.
+    pub(super) fn take_came(&mut self) -> u32 {
+        std::mem::take(&mut self.came)
+    }
+
     /// Rows that could not be put yet come first again.
     pub(super) fn put_back(&mut self, delivery: Arc<Delivery>) {
         self.deliveries += 1;
+        self.rows += u64::from(delivery.batch.rows);
         self.bytes += delivery.batch.payload_bytes();
         self.ready.push_front(Event::Rows(delivery));
     }
@@ -112,6 +130,8 @@ impl Feed {
             Ok(Polled::Rows(delivery)) => {
                 self.bytes += delivery.batch.payload_bytes();
                 self.deliveries += 1;
+                self.rows += u64::from(delivery.batch.rows);
+                self.came = self.came.saturating_add(delivery.batch.rows);
                 self.ready.push_back(Event::Rows(Arc::new(delivery)));
                 return true;
             }

@@ -4,14 +4,17 @@ mod commit;
 mod dlq;
 mod failure;
 mod feed;
+mod measures;
 mod offsets;
 mod pipe;
 mod positions;
 mod prefix;
+mod pulse;
 mod retry;
 mod runner;
 mod sink;
 mod source;
+mod spans;
 mod throttle;
 mod view;
 mod webhook;
@@ -123,6 +126,7 @@ impl RunningTask {
     ) -> Self {
         let (mode, control) = watch::channel(mode);
         view.set_plugin(job.plugin.id());
+        view.pulse.watch(env.options.stalled_after, job.inbox.clone());
         let throttle = Throttle::new(&job.spec.limits);
         let (env_, job_, config) = (env.clone(), job.clone(), view.config());
         let task = Task { env: env_, job: job_, config, tasks, view: view.clone(), reconfigure, throttle };

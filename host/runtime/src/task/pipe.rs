@@ -14,12 +14,15 @@ use tokio::select;
 use tokio::time::{Instant, timeout};
 use tracing::{error, warn};
 use wharf_core::plugin::SourceTask;
+use wharf_core::trace::{Stage, TraceContext};
 use wharf_core::{Batch, Failure, InstanceError, SourceOffset};
 use wharf_drivers::{Acknowledgement, DriverError, Producer, Receipt};
 
 use super::commit::Commits;
 use super::offsets::newest;
 use super::prefix::Prefix;
+use super::pulse::Step;
+use super::spans::{OpenSpan, Traced};
 use super::{Task, TaskError};
 use crate::progress::Counters;
 use crate::topics::Seen;
@@ -36,7 +39,14 @@ struct InFlight {
     number: u64,
     rows: u32,
     waiter: Option<Waiter>,
+    sending: Sending,
     acknowledgement: Acknowledgement,
+}
+
+/// When a batch was handed to the queue, and its span where it is traced.
+struct Sending {
+    since: Instant,
+    span: Option<OpenSpan>,
 }
 
 /// What the queue said of a batch.
@@ -44,6 +54,7 @@ struct Answered {
     number: u64,
     rows: u32,
     waiter: Option<Waiter>,
+    sending: Sending,
     result: Result<Receipt, DriverError>,
 }
 
@@ -52,7 +63,8 @@ impl Future for InFlight {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let result = ready!(self.acknowledgement.as_mut().poll(cx));
-        Poll::Ready(Answered { number: self.number, rows: self.rows, waiter: self.waiter.take(), result })
+        let sending = Sending { since: self.sending.since, span: self.sending.span.take() };
+        Poll::Ready(Answered { number: self.number, rows: self.rows, waiter: self.waiter.take(), sending, result })
     }
 }
 
@@ -63,6 +75,7 @@ struct Sent {
     offsets: Vec<SourceOffset>,
     /// Topics that no earlier batch went to.
     topics: Vec<String>,
+    trace: Option<TraceContext>,
 }
 
 /// See the module's page.
@@ -75,6 +88,10 @@ pub(super) struct Pipe<'a> {
     /// The guest asked not to be told of offsets before this.
     tell_after: Option<Instant>,
     seen: Seen,
+    /// Rows that are not acknowledged, or wait for earlier ones.
+    active: u64,
+    /// Traced batches that are acknowledged, and the guest has not heard.
+    traced: Traced,
 }
 
 impl<'a> Pipe<'a> {
@@ -87,6 +104,8 @@ impl<'a> Pipe<'a> {
             failed: None,
             tell_after: None,
             seen: Seen::default(),
+            active: 0,
+            traced: Traced::default(),
         }
     }
 
@@ -135,8 +154,13 @@ impl<'a> Pipe<'a> {
     }
 
     /// Hands a batch to the queue, once there is room for it.
-    pub(super) async fn send(&mut self, producer: &mut dyn Producer, batch: Batch) -> Result<(), TaskError> {
-        self.send_for(producer, batch, None).await
+    pub(super) async fn send(
+        &mut self,
+        producer: &mut dyn Producer,
+        batch: Batch,
+        span: Option<OpenSpan>,
+    ) -> Result<(), TaskError> {
+        self.send_for(producer, batch, span, None).await
     }
 
     /// As [`Pipe::send`]; `waiter` hears what became of the batch.
@@ -144,23 +168,35 @@ impl<'a> Pipe<'a> {
         &mut self,
         producer: &mut dyn Producer,
         batch: Batch,
+        span: Option<OpenSpan>,
         waiter: Option<Waiter>,
     ) -> Result<(), TaskError> {
+        let task = self.task;
+        let _busy = task.view.pulse.enter(Step::Send);
         while self.in_flight.len() >= self.task.env.options.max_in_flight.max(1) && self.failed.is_none() {
             self.step().await;
         }
         self.check()?;
-        let rows = batch.rows;
+        let (rows, bytes) = (batch.rows, batch.payload_bytes() as u64);
+        let trace = span.as_ref().map(OpenSpan::context);
         let topics = self.seen.new_in(&self.task.env.topics, &batch, self.task.job.spec.topics.first());
-        let sent = Sent { rows, bytes: batch.payload_bytes() as u64, offsets: newest(&batch.checkpoints), topics };
+        let sent = Sent { rows, bytes, offsets: newest(&batch.checkpoints), topics, trace };
+        let sending = Sending { since: Instant::now(), span };
+        self.active += u64::from(rows);
+        task.view.measures.batch(rows, bytes);
+        task.view.measures.active(self.active);
         match self.beside(producer.send(batch)).await {
             Ok(acknowledgement) => {
                 wharf_faults::reach("source.sent");
                 let number = self.prefix.push(sent);
-                self.in_flight.push(InFlight { number, rows, waiter, acknowledgement });
+                self.in_flight.push(InFlight { number, rows, waiter, sending, acknowledgement });
+                task.view.pulse.sent();
                 Ok(())
             }
             Err(error) => {
+                if let Some(span) = sending.span {
+                    span.finish(Some(error.to_string()));
+                }
                 self.judge(rows, waiter, Err(error))?;
                 let number = self.prefix.push(sent);
                 self.pass(number);
@@ -170,7 +206,14 @@ impl<'a> Pipe<'a> {
     }
 
     fn acknowledged(&mut self, answered: Answered) {
-        let Answered { number, rows, waiter, result } = answered;
+        let Answered { number, rows, waiter, sending, result } = answered;
+        if result.is_ok() {
+            self.task.view.measures.took(Stage::Send, sending.since.elapsed());
+            self.task.view.pulse.acknowledged(!self.in_flight.is_empty());
+        }
+        if let Some(span) = sending.span {
+            span.finish(result.as_ref().err().map(ToString::to_string));
+        }
         match self.judge(rows, waiter, result) {
             Ok(()) => self.pass(number),
             Err(error) => self.fail(error),
@@ -209,6 +252,7 @@ impl<'a> Pipe<'a> {
         };
         let outcome = match &error {
             DriverError::Rejected(_) => {
+                self.task.view.measures.erred(0);
                 warn!(rows = count, %error, "the queue rejects rows, and their sender is told");
                 Counters::add(&self.task.view.counters.skipped, count);
                 Ok(())
@@ -222,11 +266,15 @@ impl<'a> Pipe<'a> {
     /// The queue will never take these rows: leave them out, or fail.
     fn rejected(&self, rows: usize, error: &DriverError) -> Result<(), TaskError> {
         let policy = &self.task.job.spec.errors;
+        let measures = &self.task.view.measures;
         if !policy.tolerate_all {
+            measures.erred(rows);
             return Err(TaskError::rejected(&format!("the queue rejects {rows} row(s): {error}")));
         }
+        measures.erred(0);
         Counters::add(&self.task.view.counters.skipped, rows);
         if policy.log {
+            measures.logged();
             error!(rows, %error, "rows are left out: the queue rejects them");
         }
         Ok(())
@@ -236,7 +284,14 @@ impl<'a> Pipe<'a> {
         wharf_faults::reach("source.acknowledged");
         self.prefix.acknowledge(number);
         while let Some(sent) = self.prefix.pop() {
-            self.task.view.counters.batch(sent.rows, sent.bytes);
+            let view = &self.task.view;
+            view.counters.batch(sent.rows, sent.bytes);
+            view.measures.went(sent.rows);
+            self.active = self.active.saturating_sub(sent.rows.into());
+            view.measures.active(self.active);
+            if let Some(trace) = sent.trace {
+                self.traced.add(trace);
+            }
             self.seen.used(&self.task.env, &self.task.job.spec.name, sent.topics);
             if !sent.offsets.is_empty() {
                 self.commits.acknowledged(sent.offsets);
@@ -292,6 +347,7 @@ impl<'a> Pipe<'a> {
     /// What is durable is told to nobody: the guest has no use for it.
     pub(super) fn tell_nobody(&mut self) {
         drop(self.commits.take_untold());
+        self.traced.clear();
     }
 
     /// Tells the guest what is durable. A guest that cannot take it now is told again later.
@@ -303,9 +359,19 @@ impl<'a> Pipe<'a> {
             return Ok(());
         };
         wharf_faults::reach("source.commit");
-        match self.beside(instance.commit(untold.to_vec())).await {
+        let (task, began) = (self.task, Instant::now());
+        let span = task.after(Stage::Commit, &mut self.traced);
+        let told = {
+            let _busy = task.view.pulse.enter(Step::Tell);
+            self.beside(instance.commit(untold.to_vec())).await
+        };
+        if let Some(span) = span {
+            span.finish(told.as_ref().err().map(ToString::to_string));
+        }
+        match told {
             Ok(()) => {
                 wharf_faults::reach("source.committed");
+                task.view.measures.took(Stage::Commit, began.elapsed());
                 self.tell_after = None;
             }
             Err(InstanceError::Failed(Failure::Retriable(retry))) => {

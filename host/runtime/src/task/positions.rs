@@ -71,6 +71,17 @@ impl Positions {
         durable.collect()
     }
 
+    /// How many partitions there are.
+    pub(super) fn count(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// How many rows were put that are not committed, as far as that can be told from positions.
+    pub(super) fn uncommitted(&self) -> u64 {
+        let behind = self.entries.iter().filter_map(|entry| Some(entry.put?.saturating_sub(entry.committed?)));
+        behind.map(|rows| u64::try_from(rows).unwrap_or_default()).sum()
+    }
+
     pub(super) fn committed(&mut self, positions: &[TopicPosition]) {
         for at in positions {
             if let Some(entry) = self.find(&at.topic, at.partition) {

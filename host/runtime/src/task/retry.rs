@@ -21,6 +21,11 @@ pub(super) struct Outage {
 }
 
 impl Outage {
+    /// Whether a failure after a try that has lasted so long is one more of the same row.
+    pub(super) fn goes_on(&self, lasted: Duration) -> bool {
+        self.failures > 0 && lasted <= LONGEST_WAIT
+    }
+
     /// How long to wait before the next try, which has lasted so long this time. One that worked for a while ends the row.
     pub(super) fn wait(&mut self, lasted: Duration) -> Duration {
         if lasted > LONGEST_WAIT {

@@ -103,8 +103,10 @@ pub(super) async fn run(task: Task, mut control: Control) {
             return;
         }
         let verdict = if error.is_outage && task.job.spec.restart.enabled {
+            task.view.pulse.outage(outage.goes_on(started.elapsed()));
             Ok(outage.wait(started.elapsed()))
         } else {
+            task.view.pulse.no_outage();
             verdict(&task, &mut crashes, &error, began.elapsed())
         };
         match verdict {

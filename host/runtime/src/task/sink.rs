@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use tracing::{debug, error, info, warn};
 use wharf_core::plugin::{Flushed, SinkTask};
 use wharf_core::state::TaskEvent;
+use wharf_core::trace::Stage;
 use wharf_core::{Delivery, Failure, InstanceError, Rejection, Retry, TopicPosition};
 use wharf_drivers::{ConsumerOptions, Start};
 
@@ -17,8 +18,10 @@ use super::dlq::DeadLetters;
 use super::feed::{Event, Feed};
 use super::offsets::SourceOffsets;
 use super::positions::{Positions, place};
+use super::pulse::Step;
 use super::retry::{Outage, Retrying};
 use super::runner::{End, Left, Outcome};
+use super::spans::Traced;
 use super::{Control, Mode, Task, TaskError};
 use crate::progress::Counters;
 use crate::topics::Seen;
@@ -28,7 +31,9 @@ const SHORT_WAIT: Duration = Duration::from_millis(50);
 
 /// Runs a sink until it stops or fails.
 pub(super) async fn attempt(task: &Task, control: &mut Control, attempt: u32) -> Outcome {
-    match Sink::open(task, control, attempt).await {
+    let opened = Sink::open(task, control, attempt).await;
+    task.env.task_starts.count(opened.is_ok());
+    match opened {
         Ok((sink, instance)) => sink.run(instance).await,
         Err(error) => Outcome::failed(error),
     }
@@ -46,6 +51,10 @@ struct Sink<'a> {
     fresh: bool,
     /// Bytes put since the last flush.
     bytes: u64,
+    /// Rows put that are not committed.
+    uncommitted: u64,
+    /// Traced batches that were put and not flushed.
+    traced: Traced,
     measured: Instant,
     seen: Seen,
 }
@@ -78,6 +87,8 @@ impl<'a> Sink<'a> {
             dirty: None,
             fresh: false,
             bytes: 0,
+            uncommitted: 0,
+            traced: Traced::default(),
             measured: Instant::now(),
             seen: Seen::default(),
         };
@@ -100,6 +111,7 @@ impl<'a> Sink<'a> {
     }
 
     async fn work(&mut self, instance: &mut dyn SinkTask) -> Result<(), TaskError> {
+        self.task.view.pulse.begin();
         self.task.view.on(TaskEvent::Started);
         info!("the sink runs");
         loop {
@@ -116,7 +128,9 @@ impl<'a> Sink<'a> {
             if self.feed.has_rows_next()
                 && let Some(wait) = self.task.throttle.wait()
             {
+                self.task.view.pulse.held(true);
                 self.slow_down(instance, wait).await?;
+                self.task.view.pulse.held(false);
                 continue;
             }
             match self.feed.next() {
@@ -176,23 +190,29 @@ impl<'a> Sink<'a> {
             Event::Revoked(partitions, handover) => {
                 self.flush(instance).await?;
                 self.positions.revoke(&partitions);
+                let _busy = self.task.view.pulse.enter(Step::Assign);
                 instance.revoked(partitions).await?;
                 drop(handover);
             }
             Event::Lost(partitions) => {
                 self.positions.revoke(&partitions);
+                let _busy = self.task.view.pulse.enter(Step::Assign);
                 instance.revoked(partitions).await?;
             }
             Event::Failed(error) => return Err(TaskError::queue("read rows", &error)),
         }
         self.feed.dealt();
+        self.task.view.measures.partitions(self.positions.count());
         Ok(())
     }
 
     async fn assigned(&mut self, instance: &mut dyn SinkTask, partitions: Vec<TopicPosition>) -> Result<(), TaskError> {
         self.positions.assign(&partitions);
         debug!(?partitions, "assigned");
-        let seek = instance.assigned(partitions).await?;
+        let seek = {
+            let _busy = self.task.view.pulse.enter(Step::Assign);
+            instance.assigned(partitions).await?
+        };
         if seek.is_empty() {
             return Ok(());
         }
@@ -203,13 +223,31 @@ impl<'a> Sink<'a> {
     /// Puts rows until they are taken. Rows that the plugin asks to be given again later go back into the feed when the
     /// task shall do something else meanwhile.
     async fn put(&mut self, instance: &mut dyn SinkTask, mut delivery: Arc<Delivery>) -> Result<(), TaskError> {
-        let mut retrying = Retrying::default();
+        let (task, mut retrying) = (self.task, Retrying::default());
+        // Until the rows are taken, however often they must be put.
+        let busy = task.view.pulse.enter(Step::Put);
+        let mut span = task.put_span(&delivery.batch);
+        task.view.measures.came(self.feed.take_came());
+        task.view.measures.batch(delivery.batch.rows, delivery.batch.payload_bytes() as u64);
         loop {
-            let error = match self.feed.beside(instance.put(delivery.clone())).await {
-                Ok(rejections) => return self.accepted(instance, &delivery, rejections).await,
+            let began = Instant::now();
+            let put = self.feed.beside(instance.put(delivery.clone())).await;
+            let error = match put {
+                Ok(rejections) => {
+                    task.view.measures.took(Stage::Put, began.elapsed());
+                    if let Some(span) = span {
+                        self.traced.add(span.context());
+                        span.finish(None);
+                    }
+                    drop(busy);
+                    return self.accepted(instance, &delivery, rejections).await;
+                }
                 Err(error) => error,
             };
             let InstanceError::Failed(Failure::Retriable(retry)) = error else {
+                if let Some(span) = span {
+                    span.finish(Some(error.to_string()));
+                }
                 return Err(error.into());
             };
             let rows = delivery.batch.rows;
@@ -221,9 +259,19 @@ impl<'a> Sink<'a> {
                 delivery = Arc::new(delivery.slice(taken..rows));
             }
             if delivery.batch.rows == 0 {
+                if let Some(span) = span {
+                    self.traced.add(span.context());
+                    span.finish(None);
+                }
                 return Ok(());
             }
-            if !self.retry(&mut retrying, &retry).await? {
+            let goes_on = self.retry(&mut retrying, &retry).await;
+            if !matches!(goes_on, Ok(true))
+                && let Some(span) = span.take()
+            {
+                span.finish(Some(retry.reason.clone()));
+            }
+            if !goes_on? {
                 self.feed.put_back(delivery);
                 return Ok(());
             }
@@ -261,6 +309,7 @@ impl<'a> Sink<'a> {
         };
         let policy = &self.task.job.spec.errors;
         if !policy.tolerate_all {
+            self.task.view.measures.erred(rejections.len());
             let what = format!("row {} of a batch is rejected: {} ({})", first.row, first.reason, first.code);
             let mut rejected = TaskError::rejected(&what);
             self.took(delivery, first.row, 0);
@@ -271,7 +320,9 @@ impl<'a> Sink<'a> {
             }
             return Err(rejected);
         }
+        self.task.view.measures.erred(0);
         if policy.log {
+            self.task.view.measures.logged();
             let (code, reason) = (&first.code, &first.reason);
             let at = if policy.log_messages { place(delivery, first.row) } else { None };
             error!(rows = rejections.len(), %code, %reason, ?at, "rows are rejected by the sink");
@@ -282,7 +333,7 @@ impl<'a> Sink<'a> {
     }
 
     async fn dead_letters(&mut self, delivery: &Delivery, rejections: &[Rejection]) -> Result<(), TaskError> {
-        let counters = &self.task.view.counters;
+        let (counters, measures) = (&self.task.view.counters, &self.task.view.measures);
         let Some(topic) = &self.task.job.spec.errors.dead_letter_topic else {
             Counters::add(&counters.skipped, rejections.len());
             return Ok(());
@@ -291,7 +342,10 @@ impl<'a> Sink<'a> {
             Some(open) => open,
             None => DeadLetters::open(self.task, topic).await?,
         };
-        self.dead_letters.insert(open).send(self.task, delivery, rejections).await?;
+        let _busy = self.task.view.pulse.enter(Step::DeadLetters);
+        let sent = self.dead_letters.insert(open).send(self.task, delivery, rejections).await;
+        measures.letters(rejections.len(), sent.is_ok());
+        sent?;
         Counters::add(&counters.dead_letters, rejections.len());
         Ok(())
     }
@@ -308,7 +362,12 @@ impl<'a> Sink<'a> {
         let total = delivery.batch.rows;
         // Of a part of a batch nobody knows the bytes without a walk; its share is near enough.
         let bytes = delivery.batch.payload_bytes() as u64 * u64::from(rows) / u64::from(total.max(1));
-        self.task.view.counters.batch(rows.saturating_sub(rejected as u32), bytes);
+        let view = &self.task.view;
+        view.counters.batch(rows.saturating_sub(rejected as u32), bytes);
+        view.measures.went(rows);
+        self.uncommitted += u64::from(rows);
+        view.measures.active(self.uncommitted + self.feed.waiting_rows());
+        view.pulse.moved();
         self.task.throttle.took(rows, bytes);
         self.dirty.get_or_insert_with(Instant::now);
         self.fresh = true;
@@ -321,11 +380,26 @@ impl<'a> Sink<'a> {
         if self.dirty.is_none() {
             return Ok(());
         }
+        let (task, began) = (self.task, Instant::now());
+        let span = task.after(Stage::Flush, &mut self.traced);
+        let result = self.flush_and_commit(instance, began).await;
+        if let Some(span) = span {
+            span.finish(result.as_ref().err().map(ToString::to_string));
+        }
+        result
+    }
+
+    async fn flush_and_commit(&mut self, instance: &mut dyn SinkTask, began: Instant) -> Result<(), TaskError> {
         wharf_faults::reach("sink.flush");
-        let mut retrying = Retrying::default();
+        let (task, mut retrying) = (self.task, Retrying::default());
+        let busy = task.view.pulse.enter(Step::Flush);
         let flushed = loop {
+            let asked = Instant::now();
             match self.feed.beside(instance.flush()).await {
-                Ok(flushed) => break flushed,
+                Ok(flushed) => {
+                    task.view.measures.took(Stage::Flush, asked.elapsed());
+                    break flushed;
+                }
                 Err(InstanceError::Failed(Failure::Retriable(retry))) => {
                     if !self.retry(&mut retrying, &retry).await? {
                         return Ok(());
@@ -334,13 +408,18 @@ impl<'a> Sink<'a> {
                 Err(error) => return Err(error.into()),
             }
         };
+        drop(busy);
         wharf_faults::reach("sink.flushed");
         if let Some(dead_letters) = &mut self.dead_letters {
+            let _busy = task.view.pulse.enter(Step::DeadLetters);
             dead_letters.settle().await?;
         }
         let durable = self.positions.durable(&flushed);
         if !durable.is_empty() {
-            if !self.commit(&durable).await? {
+            let committed = self.commit(&durable).await;
+            let is_done = matches!(committed, Ok(true));
+            task.view.measures.committed(began.elapsed(), is_done);
+            if !committed? {
                 return Ok(());
             }
             wharf_faults::reach("sink.committed");
@@ -350,6 +429,8 @@ impl<'a> Sink<'a> {
         self.dirty = matches!(flushed, Flushed::UpTo(_)).then(Instant::now);
         self.fresh = false;
         self.bytes = 0;
+        self.uncommitted = if self.dirty.is_some() { self.positions.uncommitted() } else { 0 };
+        task.view.measures.active(self.uncommitted + self.feed.waiting_rows());
         self.measure().await;
         Ok(())
     }
@@ -357,9 +438,14 @@ impl<'a> Sink<'a> {
     /// Commits positions; `false` when a command cut it short. An outage is waited for here: a new instance would be given
     /// the same rows again, and the next one too.
     async fn commit(&mut self, durable: &[TopicPosition]) -> Result<bool, TaskError> {
-        let mut outage = Outage::default();
+        let (task, mut outage) = (self.task, Outage::default());
+        let _busy = task.view.pulse.enter(Step::Commit);
         loop {
-            let Err(error) = self.feed.consumer.commit(durable).await else { return Ok(true) };
+            let began = Instant::now();
+            let Err(error) = self.feed.consumer.commit(durable).await else {
+                task.view.measures.took(Stage::Commit, began.elapsed());
+                return Ok(true);
+            };
             let error = TaskError::queue("commit positions", &error);
             if !error.is_outage {
                 return Err(error);
@@ -384,7 +470,13 @@ impl<'a> Sink<'a> {
         }
         self.measured = Instant::now();
         match self.feed.consumer.lag().await {
-            Ok(lag) => self.task.view.counters.behind(lag.iter().map(|it| it.end.saturating_sub(it.at.position)).sum()),
+            Ok(lag) => {
+                let each = || lag.iter().map(|it| it.end.saturating_sub(it.at.position).max(0));
+                let (all, view) = (each().sum(), &self.task.view);
+                view.counters.behind(all);
+                view.measures.behind(each().max());
+                view.pulse.upstream(all > 0);
+            }
             Err(error) => debug!(%error, "cannot tell how far the task is behind"),
         }
     }
@@ -403,6 +495,7 @@ impl<'a> Sink<'a> {
         }
         if mode == Mode::Run {
             instance.resume().await?;
+            self.task.view.pulse.begin();
             self.task.view.on(TaskEvent::Resumed);
             debug!("resumed");
         }

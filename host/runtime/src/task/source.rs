@@ -11,12 +11,14 @@ use tokio::time::{Instant, sleep};
 use tracing::{debug, info, warn};
 use wharf_core::plugin::{Next, SourceTask};
 use wharf_core::state::TaskEvent;
+use wharf_core::trace::Stage;
 use wharf_core::{Failure, InstanceError, Retry};
 use wharf_drivers::{Producer, ProducerOptions};
 
 use super::commit::Commits;
 use super::offsets::SourceOffsets;
 use super::pipe::Pipe;
+use super::pulse::Step;
 use super::retry::Retrying;
 use super::runner::{End, Left, Outcome};
 use super::{Control, Mode, Task, TaskError};
@@ -30,7 +32,9 @@ const LONGEST_LULL: Duration = Duration::from_millis(100);
 
 /// Runs a source until it stops, finishes or fails.
 pub(super) async fn attempt(task: &Task, control: &mut Control, attempt: u32) -> Outcome {
-    match Source::open(task, control, attempt).await {
+    let opened = Source::open(task, control, attempt).await;
+    task.env.task_starts.count(opened.is_ok());
+    match opened {
         Ok((mut source, instance)) => source.run(instance).await,
         Err(error) => Outcome::failed(error),
     }
@@ -88,6 +92,7 @@ impl<'a> Source<'a> {
     }
 
     async fn work(&mut self, instance: &mut dyn SourceTask) -> Result<End, TaskError> {
+        self.task.view.pulse.begin();
         self.task.view.on(TaskEvent::Started);
         info!("the source runs");
         loop {
@@ -122,8 +127,12 @@ impl<'a> Source<'a> {
         if self.pipe.is_awaited() {
             limits.max_wait = limits.max_wait.min(SHORT_WAIT);
         }
-        let began = Instant::now();
-        let polled = match self.pipe.beside(instance.poll(limits)).await {
+        let (began, clock) = (Instant::now(), self.task.clock());
+        let polled = {
+            let _busy = self.task.view.pulse.enter(Step::Poll);
+            self.pipe.beside(instance.poll(limits)).await
+        };
+        let mut polled = match polled {
             Ok(polled) => polled,
             Err(InstanceError::Failed(Failure::Retriable(retry))) => {
                 self.retry(&retry).await?;
@@ -134,8 +143,13 @@ impl<'a> Source<'a> {
         self.retrying.reset();
         if polled.batch.rows > 0 {
             self.lull = Lull::default();
-            self.task.throttle.took(polled.batch.rows, polled.batch.payload_bytes() as u64);
-            self.pipe.send(&mut *self.producer, polled.batch).await?;
+            let (rows, bytes) = (polled.batch.rows, polled.batch.payload_bytes() as u64);
+            self.task.throttle.took(rows, bytes);
+            // A poll that brings nothing takes the time that it is given, which says nothing.
+            self.task.view.measures.took(Stage::Poll, began.elapsed());
+            self.task.view.measures.came(rows);
+            let span = self.task.came(Stage::Poll, clock, None, &mut polled.batch);
+            self.pipe.send(&mut *self.producer, polled.batch, span).await?;
         } else if polled.next != Next::Finished {
             self.pipe.idle();
             let waited = began.elapsed() >= limits.max_wait / 2;
@@ -200,6 +214,7 @@ impl<'a> Source<'a> {
         }
         if mode == Mode::Run {
             instance.resume().await?;
+            self.task.view.pulse.begin();
             self.task.view.on(TaskEvent::Resumed);
             debug!("resumed");
         }

@@ -9,14 +9,17 @@ use std::sync::Arc;
 
 use tokio::select;
 use tokio::task::coop::consume_budget;
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
 use wharf_core::plugin::{Handled, WebhookRequest, WebhookTask};
 use wharf_core::state::TaskEvent;
+use wharf_core::trace::{HEADER, Stage, TraceContext};
 use wharf_core::{Failure, InstanceError};
 use wharf_drivers::Producer;
 
 use super::commit::Commits;
 use super::pipe::{Pipe, Waiter};
+use super::pulse::Step;
 use super::runner::{End, Left, Outcome};
 use super::source::open_queue;
 use super::{Control, Mode, Task, TaskError};
@@ -24,7 +27,9 @@ use crate::ingest::{Caller, Inbox, IngestError};
 
 /// Answers requests until the task is stopped or fails.
 pub(super) async fn attempt(task: &Task, control: &mut Control, attempt: u32) -> Outcome {
-    match Webhook::open(task, control, attempt).await {
+    let opened = Webhook::open(task, control, attempt).await;
+    task.env.task_starts.count(opened.is_ok());
+    match opened {
         Ok((mut webhook, instance)) => webhook.run(instance).await,
         Err(error) => Outcome::failed(error),
     }
@@ -64,6 +69,7 @@ impl<'a> Webhook<'a> {
     }
 
     async fn work(&mut self, instance: &mut dyn WebhookTask) -> Result<End, TaskError> {
+        self.task.view.pulse.begin();
         self.task.view.on(TaskEvent::Started);
         info!("the webhook source runs");
         let mut serving = None;
@@ -103,13 +109,22 @@ impl<'a> Webhook<'a> {
         request: WebhookRequest,
         caller: Caller,
     ) -> Result<(), TaskError> {
-        match self.pipe.beside(instance.handle(request)).await {
+        let (task, began, clock) = (self.task, Instant::now(), self.task.clock());
+        let context = clock.and_then(|_| context(&request));
+        let handled = {
+            let _busy = task.view.pulse.enter(Step::Handle);
+            self.pipe.beside(instance.handle(request)).await
+        };
+        task.view.measures.took(Stage::Handle, began.elapsed());
+        match handled {
             Ok(Handled { batch, response }) if batch.rows == 0 => caller.answer(Ok(response)),
-            Ok(Handled { batch, response }) => {
+            Ok(Handled { mut batch, response }) => {
+                task.view.measures.came(batch.rows);
+                let span = task.came(Stage::Handle, clock, context, &mut batch);
                 let waiter: Waiter = Box::new(move |outcome| {
                     caller.answer(outcome.map(|()| response).map_err(IngestError::from));
                 });
-                self.pipe.send_for(&mut *self.producer, batch, Some(waiter)).await?;
+                self.pipe.send_for(&mut *self.producer, batch, span, Some(waiter)).await?;
             }
             Err(InstanceError::Failed(Failure::Retriable(retry))) => {
                 warn!(reason = %retry.reason, "the plugin cannot take a request now");
@@ -146,9 +161,16 @@ impl<'a> Webhook<'a> {
         }
         if mode == Mode::Run {
             instance.resume().await?;
+            self.task.view.pulse.begin();
             self.task.view.on(TaskEvent::Resumed);
             debug!("resumed");
         }
         Ok(())
     }
+}
+
+/// The trace that a caller says its request belongs to.
+fn context(request: &WebhookRequest) -> Option<TraceContext> {
+    let (_, value) = request.headers.iter().find(|(name, _)| name == HEADER)?;
+    TraceContext::parse(value)
 }

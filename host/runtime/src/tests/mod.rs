@@ -13,5 +13,7 @@ mod shutdown;
 mod sink;
 mod source;
 mod storm;
+mod stalled;
+mod traces;
 mod validation;
 mod webhook;

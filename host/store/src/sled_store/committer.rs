@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
+use wharf_core::histogram::{Histogram, SECONDS};
 
 use super::database::{Before, Database};
 use super::durable::Durable;
@@ -49,6 +50,8 @@ pub(super) struct Committer {
     durable: Durable,
     watchers: Arc<Watchers>,
     flushes: Arc<AtomicU64>,
+    /// How long they took.
+    times: Arc<Histogram>,
     /// The last change that was made, the last that is durable, and the last that the marker tells of.
     made: u64,
     last: u64,
@@ -80,7 +83,13 @@ impl Committer {
         flushes: Arc<AtomicU64>,
     ) -> Self {
         let (made, last, marked, undo, outage) = (0, 0, 0, Vec::new(), None);
-        Self { dir: dir.to_owned(), slot, durable, watchers, flushes, made, last, marked, undo, outage }
+        let times = Arc::new(Histogram::new(&SECONDS));
+        Self { dir: dir.to_owned(), slot, durable, watchers, flushes, times, made, last, marked, undo, outage }
+    }
+
+    /// How long its flushes take.
+    pub(super) fn times(&self) -> Arc<Histogram> {
+        self.times.clone()
     }
 
     /// Runs until nobody can send any more, and all that was sent is answered.
@@ -134,8 +143,10 @@ impl Committer {
             return;
         }
         let Self { slot, durable, dir, .. } = self;
+        let began = Instant::now();
         match slot.ask(|database| guarded(dir, || durable.make(database)).map_err(|error| for_now(&error))) {
             Ok(()) => {
+                self.times.took(began.elapsed());
                 self.flushes.fetch_add(1, Ordering::Relaxed);
                 self.last = self.made;
                 self.undo.clear();

@@ -27,6 +27,8 @@ use std::thread::JoinHandle;
 
 use async_trait::async_trait;
 use tokio::sync::{broadcast, mpsc, oneshot};
+use wharf_core::figures::{Figure, Kind, Value};
+use wharf_core::histogram::Histogram;
 
 use self::committer::{Committer, Request};
 use self::database::Database;
@@ -50,6 +52,7 @@ pub struct SledStore {
     slot: Arc<Slot>,
     watchers: Arc<Watchers>,
     flushes: Arc<AtomicU64>,
+    times: Arc<Histogram>,
     /// `None` only while dropping, which is what ends the committer.
     requests: Option<mpsc::Sender<Request>>,
     committer: Option<JoinHandle<()>>,
@@ -79,11 +82,12 @@ impl SledStore {
         let flushes = Arc::new(AtomicU64::new(0));
         let (requests, receiver) = mpsc::channel(WAITING);
         let committer = Committer::new(&dir, slot.clone(), durable, watchers.clone(), flushes.clone());
+        let times = committer.times();
         let committer = std::thread::Builder::new()
             .name("wharf-store".to_owned())
             .spawn(move || committer.run(receiver))
             .map_err(|error| StoreError::Io(format!("cannot start the store's thread: {error}")))?;
-        Ok(Self { dir, slot, watchers, flushes, requests: Some(requests), committer: Some(committer) })
+        Ok(Self { dir, slot, watchers, flushes, times, requests: Some(requests), committer: Some(committer) })
     }
 
     /// How often the store waited for the disk since it was opened. Change sets that arrive together share one.
@@ -132,6 +136,17 @@ impl Store for SledStore {
 
     fn trouble(&self) -> Option<String> {
         self.slot.trouble().map(|error| error.to_string())
+    }
+
+    fn figures(&self) -> Vec<Figure> {
+        let help = "How long the store takes to make changes durable; changes that come together share a flush.";
+        let times = Value::Histogram(self.times.buckets());
+        let mut figures = vec![Figure::new("wharf_store_flush_seconds", Kind::Histogram, help, times)];
+        if let Ok(file) = std::fs::metadata(self.dir.join("db")) {
+            let help = "Size of the store's file.";
+            figures.push(Figure::new("wharf_store_bytes", Kind::Gauge, help, Value::Whole(file.len())));
+        }
+        figures
     }
 
     fn watch(&self, bucket: Bucket) -> broadcast::Receiver<String> {

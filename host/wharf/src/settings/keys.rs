@@ -43,6 +43,7 @@ const KNOWN: &[&str] = &[
     "tasks.max-in-flight",
     "tasks.poll-max-rows",
     "tasks.poll-max-bytes",
+    "tasks.stalled-after-ms",
     "ingest.listen",
     "ingest.tls-certificate",
     "ingest.tls-key",
@@ -68,12 +69,13 @@ pub(super) fn check(table: &Table) -> anyhow::Result<()> {
 }
 
 fn known() -> impl Iterator<Item = &'static str> {
-    let sections: [&[&str]; 6] = [
+    let sections: [&[&str]; 7] = [
         KNOWN,
         super::connectors::KEYS,
         super::egress::KEYS,
         super::rest::KEYS,
         super::secrets::KEYS,
+        super::telemetry::KEYS,
         super::topics::KEYS,
     ];
     sections.into_iter().flatten().copied()

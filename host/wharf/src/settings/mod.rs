@@ -16,6 +16,7 @@
 //! | `[secrets]` | | see [`secrets`](mod@secrets) |
 //! | `[connectors]` | | see [`connectors`](mod@connectors) |
 //! | `[rest]` `[topics]` | | see [`rest`](mod@rest), [`topics`](mod@topics) |
+//! | `[telemetry]` | `OTEL_EXPORTER_OTLP_ENDPOINT`, … | see [`telemetry`](mod@telemetry) |
 //!
 //! Relative paths in the file are relative to the file; those of flags and defaults to the working directory.
 
@@ -28,6 +29,7 @@ pub(crate) mod raw;
 mod secrets;
 mod rest;
 mod topics;
+mod telemetry;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -44,6 +46,7 @@ use crate::cli::RunArgs;
 pub(crate) use ingest::Ingest;
 pub(crate) use secrets::Secrets;
 pub(crate) use rest::Rest;
+pub(crate) use telemetry::Telemetry;
 
 const DEFAULT_FILE: &str = "wharf.toml";
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8083);
@@ -76,6 +79,8 @@ pub(crate) struct Settings {
     pub(crate) secrets: Secrets,
     /// How the REST API answers.
     pub(crate) rest: Rest,
+    /// Where traces and metrics go; `None`: nowhere.
+    pub(crate) telemetry: Option<Telemetry>,
 }
 
 impl Settings {
@@ -144,6 +149,7 @@ impl Settings {
             worker,
             ingest,
             rest: rest::resolve(&raw.rest),
+            telemetry: telemetry::resolve(&raw.telemetry, |name| std::env::var(name).ok())?,
         })
     }
 }
@@ -259,6 +265,11 @@ fn worker(shutdown_ms: Option<u64>, restart: &raw::Restart, tasks: &raw::Tasks) 
         flush_interval: ms(tasks.flush_interval_ms, default.flush_interval),
         max_in_flight: at_least("tasks.max-in-flight", tasks.max_in_flight.unwrap_or(default.max_in_flight), 1)?,
         poll,
+        stalled_after: Duration::from_millis(at_least(
+            "tasks.stalled-after-ms",
+            tasks.stalled_after_ms.unwrap_or(default.stalled_after.as_millis() as u64),
+            1000,
+        )?),
         ..default
     })
 }

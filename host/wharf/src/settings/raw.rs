@@ -32,6 +32,7 @@ pub(crate) struct File {
     pub(crate) connectors: super::connectors::Raw,
     pub(crate) rest: super::rest::Raw,
     pub(crate) topics: super::topics::Raw,
+    pub(crate) telemetry: super::telemetry::Raw,
 }
 
 /// `[log]`: the embedded queue.
@@ -164,6 +165,8 @@ pub(crate) struct Tasks {
     pub(crate) poll_max_rows: Option<u32>,
     /// The most bytes of one poll.
     pub(crate) poll_max_bytes: Option<u32>,
+    /// After how long without progress a task that has something to do is called stalled.
+    pub(crate) stalled_after_ms: Option<u64>,
 }
 
 impl File {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
+use wharf_core::histogram::Histogram;
 
 pub(crate) use pending::Pending;
 pub(crate) use recover::{logs, recover};
@@ -35,6 +36,8 @@ pub(crate) struct Place {
     pub(crate) number: u32,
     pub(crate) dir: PathBuf,
     pub(crate) options: Arc<LogOptions>,
+    /// How long the disk takes to sync, of all partitions.
+    pub(crate) syncs: Arc<Histogram>,
     /// Keeps other processes out for as long as something may still be written.
     pub(crate) _held: Arc<File>,
 }

@@ -219,7 +219,9 @@ impl Writer {
         let write = wharf_faults::hit("log.write").and_then(|()| files::write_at(file, &mut slices, self.position));
         write.doing("write", &segment.path)?;
         if place.options.durable_first() {
+            let began = Instant::now();
             wharf_faults::hit("log.sync").and_then(|()| file.sync_data()).doing("sync", &segment.path)?;
+            place.syncs.took(began.elapsed());
         }
         Ok(())
     }
@@ -335,8 +337,10 @@ impl Writer {
 
     fn sync(&mut self, place: &Place) {
         let (Some(segment), Some(file)) = (&self.segment, self.file.take()) else { return };
+        let began = Instant::now();
         match wharf_faults::hit("log.sync").and_then(|()| file.sync_data()).doing("sync", &segment.path) {
             Ok(()) => {
+                place.syncs.took(began.elapsed());
                 self.file = Some(file);
                 self.durable = self.next;
                 self.hints.write();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
+use wharf_core::trace::{TraceContext, mark};
 use wharf_core::{Batch, Column, Delivery, Origin, SourceOffset, TopicPosition};
 use wharf_drivers::{
     AckModel, Acknowledgement, Admin, Atomicity, Capabilities, Consumer, ConsumerOptions, Driver, DriverError,
@@ -39,6 +40,8 @@ struct Shared {
     news: Mutex<VecDeque<Polled>>,
     changed: Notify,
     delivered: AtomicUsize,
+    /// What rows carry that are delivered.
+    carried: Mutex<Option<TraceContext>>,
 }
 
 impl FakeDriver {
@@ -94,6 +97,11 @@ impl FakeDriver {
 
     pub(in crate::tests) fn committed(&self, topic: &str) -> Option<i64> {
         self.shared.committed.lock().unwrap().get(topic).copied()
+    }
+
+    /// Rows that are delivered from now on carry this.
+    pub(in crate::tests) fn carry(&self, context: &TraceContext) {
+        *self.shared.carried.lock().unwrap() = Some(*context);
     }
 
     /// How many deliveries were handed out.
@@ -250,7 +258,10 @@ impl FakeConsumer {
                 at.position += count as i64;
                 self.shared.delivered.fetch_add(1, Relaxed);
                 let origins = vec![Origin { first_row: 0, topic: at.topic.clone(), partition: 0 }];
-                let batch = Batch { rows: count as u32, values, ..Batch::default() };
+                let mut batch = Batch { rows: count as u32, values, ..Batch::default() };
+                if let Some(context) = &*self.shared.carried.lock().unwrap() {
+                    mark(&mut batch, context);
+                }
                 return Some(Polled::Rows(Delivery { batch, origins, positions }));
             }
         }

@@ -121,6 +121,13 @@ impl World {
         Self::build(|_| {}, WorkerOptions { ceiling, ..options() }).await
     }
 
+    /// A worker with other options.
+    pub(super) async fn tuned(prepare: impl FnOnce(&mut FakeDriver), tune: impl FnOnce(&mut WorkerOptions)) -> Self {
+        let mut all = options();
+        tune(&mut all);
+        Self::build(prepare, all).await
+    }
+
     async fn build(prepare: impl FnOnce(&mut FakeDriver), options: WorkerOptions) -> Self {
         let journal = Journal::default();
         let mut driver = FakeDriver::new(journal.clone());
