@@ -5,7 +5,8 @@
 //! 1. [`front`](mod@front): a panic becomes a 500, a path that cannot be right is refused, one trailing slash is dropped;
 //! 2. the routes, one file for each resource: [`root`](mod@root), [`connectors`](mod@connectors),
 //!    [`tasks`](mod@tasks), [`plugins`](mod@plugins), [`topics`](mod@topics), [`records`](mod@records),
-//!    [`audit`](mod@audit), [`metrics`](mod@metrics);
+//!    [`audit`](mod@audit), [`metrics`](mod@metrics), [`logs`](mod@logs), [`loggers`](mod@loggers),
+//!    [`inspect`](mod@inspect);
 //! 3. [`negotiate`](mod@negotiate): only where a route was found, `Accept` and `Content-Type` are looked at, as Jersey
 //!    does it;
 //! 4. the handler. What changes something runs to its end even when the caller goes away ([`app`](mod@app)).
@@ -25,7 +26,10 @@ mod query;
 mod audit;
 mod connectors;
 pub mod ingest;
+mod inspect;
 mod internal;
+mod loggers;
+mod logs;
 mod metrics;
 mod plugins;
 mod record;
@@ -34,6 +38,7 @@ mod root;
 mod starting;
 mod tasks;
 mod topics;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -44,11 +49,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::middleware::from_fn;
 use wharf_core::audit::AuditTrail;
+use wharf_core::loggers::LogLevels;
+use wharf_core::logs::LogBook;
 use wharf_core::meter::PluginMetrics;
 use wharf_runtime::Worker;
 
 use app::App;
 
+pub use inspect::InspectOptions;
 pub use record::{Cell, Header, Record};
 pub use starting::{Doorway, starting};
 
@@ -67,6 +75,12 @@ pub struct ApiOptions {
     pub audit: Option<Arc<dyn AuditTrail>>,
     /// What plugins count of themselves, shown by `GET /metrics`; default: none.
     pub metrics: Option<Arc<dyn PluginMetrics>>,
+    /// Shown by `GET /connectors/{name}/logs`; default: none.
+    pub logs: Option<Arc<dyn LogBook>>,
+    /// Shown and changed by `/admin/loggers`; default: none.
+    pub loggers: Option<Arc<dyn LogLevels>>,
+    /// Whether records may be looked at by `GET /connectors/{name}/inspect`, and what is hidden then.
+    pub inspect: InspectOptions,
 }
 
 impl Default for ApiOptions {
@@ -78,6 +92,9 @@ impl Default for ApiOptions {
             timeout: Duration::from_secs(90),
             audit: None,
             metrics: None,
+            logs: None,
+            loggers: None,
+            inspect: InspectOptions::default(),
         }
     }
 }
@@ -93,10 +110,13 @@ pub fn router(worker: Worker, options: ApiOptions) -> Router {
         .merge(topics::routes())
         .merge(internal::routes())
         .merge(audit::routes())
+        .merge(loggers::routes())
         .route_layer(from_fn(negotiate::json_only));
     let inner = json
         .merge(records::routes())
         .merge(metrics::routes())
+        .merge(logs::routes())
+        .merge(inspect::routes())
         .merge(plugins::uploads())
         .fallback(front::not_found)
         .method_not_allowed_fallback(front::method_not_allowed)

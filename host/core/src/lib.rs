@@ -11,6 +11,7 @@
 //! - [`config`]: a connector's configuration, raw as it was posted and validated as it is used;
 //! - [`state`]: the states of connectors and tasks, and which commands move them;
 //! - [`audit`]: what was denied to a plugin, with stable codes;
+//! - [`logs`] and [`loggers`]: the last log lines of each connector, and how much is logged;
 //! - [`limits`] and [`meter`]: how much a task may use, and how much it does;
 //! - [`policy`]: back-off, retries and the crash-loop limit;
 //! - [`status`]: what the REST API shows of a connector.
@@ -20,6 +21,8 @@ pub mod batch;
 pub mod config;
 pub mod failure;
 pub mod limits;
+pub mod loggers;
+pub mod logs;
 pub mod meter;
 pub mod offset;
 pub mod plugin;

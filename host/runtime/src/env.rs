@@ -10,6 +10,7 @@ use wharf_drivers::Driver;
 use wharf_store::{Connectors, Generations, Offsets, Store};
 
 use crate::ingest::Inbox;
+use crate::inspect::Taps;
 use crate::options::{Parts, WorkerOptions};
 use crate::shutdown::Gate;
 
@@ -25,6 +26,8 @@ pub(crate) struct Env {
     pub(crate) generations: Generations,
     pub(crate) options: WorkerOptions,
     pub(crate) gate: Gate,
+    /// Who looks at records while they pass.
+    pub(crate) taps: Arc<Taps>,
 }
 
 impl Env {
@@ -39,6 +42,7 @@ impl Env {
             audit: parts.audit,
             options,
             gate: Gate::default(),
+            taps: Arc::default(),
         }
     }
 

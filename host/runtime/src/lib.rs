@@ -26,6 +26,7 @@ mod env;
 mod error;
 mod incident;
 mod ingest;
+mod inspect;
 mod options;
 mod plugin_use;
 mod progress;
@@ -38,6 +39,7 @@ mod worker;
 
 pub use error::WorkerError;
 pub use ingest::{IngestError, IngestOptions, Ingress, Slot};
+pub use inspect::{Direction, InspectQuery, Inspection, Passed, PassedCell};
 pub use options::{Parts, Prefetch, WorkerOptions};
 pub use progress::{ConnectorProgress, TaskProgress};
 pub use usage::{ConnectorUsage, TaskUsage};

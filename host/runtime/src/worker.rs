@@ -18,6 +18,7 @@ use crate::connector::Connector;
 use crate::env::{Env, Job};
 use crate::error::WorkerError;
 use crate::ingest::{IngestError, Ingress};
+use crate::inspect::{InspectQuery, Inspection};
 use crate::options::{Parts, WorkerOptions};
 use crate::plugin_use;
 use crate::progress::ConnectorProgress;
@@ -265,6 +266,25 @@ impl Worker {
     /// [`WorkerError::NotFound`]
     pub async fn usage(&self, name: &str) -> Result<ConnectorUsage, WorkerError> {
         Ok(self.get(name)?.view().usage())
+    }
+
+    /// Looks at a sample of the records that pass through a connector's tasks from now on. Looking holds nothing up. How
+    /// many may look at a time is up to the caller: what one of them keeps in memory is some 4 MiB at most.
+    ///
+    /// # Errors
+    /// [`WorkerError::NotFound`]
+    pub fn inspect(&self, name: &str, query: InspectQuery) -> Result<Inspection, WorkerError> {
+        self.get(name)?;
+        Ok(self.inner.env.taps.open(name, query))
+    }
+
+    /// Waits until a connector is deleted or the worker shuts down. A connector that is created later under the same name is
+    /// another one.
+    ///
+    /// # Errors
+    /// [`WorkerError::NotFound`]
+    pub fn ended(&self, name: &str) -> Result<impl Future<Output = ()> + Send + use<>, WorkerError> {
+        Ok(self.get(name)?.ended())
     }
 
     /// Stops a connector's tasks, tells its plugin, and forgets it; its offsets are kept. Returns when it is gone.

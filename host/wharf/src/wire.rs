@@ -25,6 +25,7 @@ use crate::audit::AuditLog;
 use crate::fetch::Downloads;
 use crate::ingest;
 use crate::lock;
+use crate::logging::{self, Logging};
 use crate::settings::Settings;
 use crate::signals::Signals;
 
@@ -34,8 +35,9 @@ const WATCH: Duration = Duration::from_millis(500);
 const LAST_REQUESTS: Duration = Duration::from_secs(1);
 
 /// Runs a worker until a signal asks it to stop.
-pub(crate) async fn run(settings: Settings, mut signals: Signals) -> anyhow::Result<()> {
+pub(crate) async fn run(settings: Settings, mut signals: Signals, log: Logging) -> anyhow::Result<()> {
     let began = Instant::now();
+    log.book.limit(settings.logs);
     raise_file_limit();
     make_directory(&settings.data_dir)?;
     make_directory(&settings.plugins_dir)?;
@@ -62,9 +64,14 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals) -> anyhow::Res
         commit: option_env!("WHARF_COMMIT").unwrap_or("unknown").to_owned(),
         audit: Some(audit.clone()),
         metrics: Some(sandbox),
+        logs: Some(Arc::new(log.book.clone())),
+        loggers: Some(log.levels.clone()),
+        inspect: settings.inspect.clone(),
         ..ApiOptions::default()
     };
     door.open(wharf_api::router(worker.clone(), options));
+    // Ends with the runtime: it holds nothing that must be closed.
+    drop(tokio::spawn(logging::sweep(log.book, worker.clone())));
 
     let mut entrance = entrance.map(|entrance| tokio::spawn(entrance.serve(worker.clone(), closing.clone())));
 

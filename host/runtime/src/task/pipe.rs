@@ -145,6 +145,7 @@ impl<'a> Pipe<'a> {
             self.step().await;
         }
         self.check()?;
+        self.task.show_batch(&batch);
         let rows = batch.rows;
         let sent = Sent { rows, bytes: batch.payload_bytes() as u64, offsets: newest(&batch.checkpoints) };
         match self.beside(producer.send(batch)).await {

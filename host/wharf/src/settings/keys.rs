@@ -68,7 +68,7 @@ pub(super) fn check(table: &Table) -> anyhow::Result<()> {
 }
 
 fn known() -> impl Iterator<Item = &'static str> {
-    KNOWN.iter().chain(super::egress::KEYS).copied()
+    KNOWN.iter().chain(super::egress::KEYS).chain(super::watching::KEYS).copied()
 }
 
 fn is_section(key: &str) -> bool {

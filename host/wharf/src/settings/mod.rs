@@ -13,6 +13,7 @@
 //! | `[log]` `[limits]` `[plugins]` `[restart]` `[tasks]` | | see [`raw`] |
 //! | `[egress]` | | see [`egress::Raw`] |
 //! | `[ingest]` | | see [`ingest`](mod@ingest) |
+//! | `[logs]` `[inspect]` | | see [`watching`](mod@watching) |
 //!
 //! Relative paths in the file are relative to the file; those of flags and defaults to the working directory.
 
@@ -21,12 +22,14 @@ mod ingest;
 mod keys;
 mod plugins;
 pub(crate) mod raw;
+mod watching;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use wharf_api::InspectOptions;
 use wharf_core::limits::TaskLimits;
 use wharf_core::policy::RestartPolicy;
 use wharf_drivers::log::{LogOptions, SyncPolicy};
@@ -34,6 +37,7 @@ use wharf_runtime::WorkerOptions;
 use wharf_sandbox::{EgressPolicy, Limits};
 
 use crate::cli::RunArgs;
+use crate::logging;
 pub(crate) use ingest::Ingest;
 
 const DEFAULT_FILE: &str = "wharf.toml";
@@ -63,6 +67,10 @@ pub(crate) struct Settings {
     pub(crate) worker: WorkerOptions,
     /// The listener for requests from outside; `None`: there is none.
     pub(crate) ingest: Option<Ingest>,
+    /// What is kept of each connector's log lines.
+    pub(crate) logs: logging::Limits,
+    /// Whether records may be looked at, and what is hidden then.
+    pub(crate) inspect: InspectOptions,
 }
 
 impl Settings {
@@ -125,6 +133,8 @@ impl Settings {
             plugins: plugins::Plugins::resolve(raw.plugins)?,
             worker,
             ingest,
+            logs: watching::logs(&raw.logs)?,
+            inspect: watching::inspect(&raw.inspect)?,
         })
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct File {
     pub(crate) restart: Restart,
     pub(crate) tasks: Tasks,
     pub(crate) ingest: super::ingest::Raw,
+    pub(crate) logs: super::watching::RawLogs,
+    pub(crate) inspect: super::watching::RawInspect,
 }
 
 /// `[log]`: the embedded queue.
