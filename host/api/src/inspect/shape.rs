@@ -21,7 +21,7 @@ pub(crate) struct Inspected {
 }
 
 impl Inspected {
-    pub(crate) fn new(passed: Passed, masks: &Masks) -> Self {
+    pub(super) fn new(passed: Passed, masks: &Masks) -> Self {
         let header = |(name, value): (String, Option<PassedCell>)| {
             let value = match value {
                 Some(PassedCell::Bytes(_)) if masks.hide_header(&name) => Some(Cell::Text(HIDDEN.to_owned())),

@@ -2,6 +2,7 @@
 
 mod commands;
 mod fakes;
+mod inspect;
 mod lifecycle;
 mod limits;
 mod model;

@@ -55,7 +55,9 @@ pub(super) fn logs(raw: &RawLogs) -> anyhow::Result<Limits> {
 /// Checks `[inspect]`.
 pub(super) fn inspect(raw: &RawInspect) -> anyhow::Result<InspectOptions> {
     if let Some(wrong) = raw.mask.iter().find(|mask| mask.trim().is_empty() || mask.contains(',')) {
-        bail!("`inspect.mask` has \"{wrong}\": write one name each, such as \"password\", \"card.number\" or \"*.ssn\"");
+        bail!(
+            "`inspect.mask` has \"{wrong}\": write one name each, such as \"password\", \"card.number\" or \"*.ssn\""
+        );
     }
     Ok(InspectOptions { enabled: raw.enabled.unwrap_or(true), mask: raw.mask.clone() })
 }
