@@ -198,14 +198,8 @@ impl LogBook for Book {
 impl State {
     /// A connector's shelf, which is made where there is none.
     fn shelf(&mut self, connector: &str) -> &mut Shelf {
-        if !self.shelves.contains_key(connector) {
-            if self.shelves.len() >= MOST_SHELVES {
-                self.drop_oldest();
-            }
-            self.shelves.insert(connector.to_owned(), Shelf::default());
-            if self.bytes > TOTAL_BYTES {
-                self.trim_all();
-            }
+        if self.shelves.len() >= MOST_SHELVES && !self.shelves.contains_key(connector) {
+            self.drop_oldest();
         }
         self.shelves.entry(connector.to_owned()).or_default()
     }

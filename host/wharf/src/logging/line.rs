@@ -31,8 +31,8 @@ impl Whose {
         // Most lines of the worker itself have no such field, and are not looked at any further.
         let own = event.metadata().fields().field("connector").and_then(|_| Self::read(|visit| event.record(visit)));
         own.or_else(|| {
-            let scope = context.event_scope(event)?;
-            scope.into_iter().find_map(|span| span.extensions().get::<Self>().cloned())
+            let mut scope = context.event_scope(event)?;
+            scope.find_map(|span| span.extensions().get::<Self>().cloned())
         })
     }
 }

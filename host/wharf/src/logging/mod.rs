@@ -36,7 +36,7 @@ use redact::Redacted;
 pub(crate) use sweep::sweep;
 
 /// The log, once it is started. There is one in a process.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Logging {
     /// The last lines of each connector.
     pub(crate) book: Book,

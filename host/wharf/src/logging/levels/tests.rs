@@ -1,6 +1,6 @@
 //! The table of loggers, and what it does to lines that are logged.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use wharf_core::logs::{LogBook as _, LogQuery};
@@ -67,7 +67,7 @@ fn logged(directives: &str, sets: &[(&str, LogLevel)]) -> (Vec<String>, Vec<Stri
         for (name, level) in sets {
             levels.set(name, *level).unwrap();
         }
-        let span = tracing::info_span!(target: "wharf_runtime::task", "task", connector = %"a", task = 0);
+        let span = tracing::info_span!(target: "wharf_runtime::task", "task", connector = %"a", task = 0_u32);
         span.in_scope(|| {
             tracing::info!(target: "wharf_runtime::task::sink", "info");
             tracing::debug!(target: "wharf_runtime::task::sink", "debug");
