@@ -8,6 +8,7 @@ use wharf_runtime::Worker;
 use crate::ApiOptions;
 use crate::error::ApiError;
 use crate::records::Readers;
+use crate::watch;
 
 /// The state of the router.
 #[derive(Clone)]
@@ -17,6 +18,8 @@ pub(crate) struct App {
     pub(crate) readers: Arc<Readers>,
     /// Plugins that are being uploaded.
     pub(crate) uploads: Arc<Semaphore>,
+    /// Who follows logs or records.
+    pub(crate) watchers: Arc<Semaphore>,
 }
 
 /// So many plugins may be on their way at a time; others wait before their bytes are read.
@@ -29,6 +32,7 @@ impl App {
             options: Arc::new(options),
             readers: Arc::new(Readers::new()),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
+            watchers: watch::places(),
         }
     }
 

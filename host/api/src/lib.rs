@@ -24,7 +24,10 @@ mod active_topics;
 mod audit;
 mod connectors;
 pub mod ingest;
+mod inspect;
 mod internal;
+mod loggers;
+mod logs;
 pub mod metrics;
 mod offsets;
 mod openmessaging;
@@ -38,6 +41,7 @@ mod tasks;
 mod topics;
 mod validate;
 mod versions;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -48,11 +52,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::middleware::from_fn;
 use wharf_core::audit::AuditTrail;
+use wharf_core::loggers::LogLevels;
+use wharf_core::logs::LogBook;
 use wharf_core::meter::PluginMetrics;
 use wharf_runtime::Worker;
 
 use app::App;
 
+pub use inspect::InspectOptions;
 pub use record::{Cell, Header, Record};
 pub use starting::{Doorway, starting};
 
@@ -73,6 +80,12 @@ pub struct ApiOptions {
     pub metrics: Option<Arc<dyn PluginMetrics>>,
     /// Whether `GET /connectors/{name}?config={json}` creates a connector, as OpenMessaging's quick start does; default: no.
     pub openmessaging_legacy: bool,
+    /// Shown by `GET /connectors/{name}/logs`; default: none.
+    pub logs: Option<Arc<dyn LogBook>>,
+    /// Shown and changed by `/admin/loggers`; default: none.
+    pub loggers: Option<Arc<dyn LogLevels>>,
+    /// Whether records may be looked at by `GET /connectors/{name}/inspect`, and what is hidden then.
+    pub inspect: InspectOptions,
 }
 
 impl Default for ApiOptions {
@@ -85,6 +98,9 @@ impl Default for ApiOptions {
             audit: None,
             metrics: None,
             openmessaging_legacy: false,
+            logs: None,
+            loggers: None,
+            inspect: InspectOptions::default(),
         }
     }
 }
@@ -105,11 +121,14 @@ pub fn router(worker: Worker, options: ApiOptions) -> Router {
         .merge(openmessaging::routes())
         .merge(internal::routes())
         .merge(audit::routes())
+        .merge(loggers::routes())
         .route_layer(from_fn(negotiate::json_only));
     let inner = json
         .merge(records::routes())
         .merge(metrics::routes())
         .merge(probes::routes())
+        .merge(logs::routes())
+        .merge(inspect::routes())
         .merge(plugins::uploads())
         .fallback(front::not_found)
         .method_not_allowed_fallback(front::method_not_allowed)

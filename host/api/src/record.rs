@@ -1,15 +1,19 @@
 //! A record as JSON.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use wharf_core::Delivery;
 
 /// One record as JSON shows it. Keys and values are strings where they are UTF-8, else `{"base64":"…"}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Record {
-    /// The partition of the topic.
-    pub partition: u32,
-    /// The place in the partition.
-    pub position: i64,
+    /// The partition of the topic; absent where a source has yet to send it and does not say which.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partition: Option<u32>,
+    /// The place in the partition; absent where it has yet to be sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<i64>,
     /// Milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<i64>,
@@ -23,7 +27,8 @@ pub struct Record {
 }
 
 /// One header of a [`Record`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = RecordHeader)]
 pub struct Header {
     /// Its name.
     pub name: String,
@@ -32,7 +37,8 @@ pub struct Header {
 }
 
 /// Bytes as JSON shows them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = Bytes)]
 #[serde(untagged)]
 pub enum Cell {
     /// UTF-8.
@@ -41,6 +47,11 @@ pub enum Cell {
     Binary {
         /// The bytes in base64 with padding.
         base64: String,
+    },
+    /// Not shown.
+    Size {
+        /// How many bytes there are.
+        bytes: usize,
     },
 }
 
@@ -57,8 +68,8 @@ impl Record {
             name.map(|name| Header { name: name.clone(), value: headers.cells.cell(index).map(Cell::new) })
         };
         Self {
-            partition,
-            position: delivery.positions.get(row).copied().unwrap_or_default(),
+            partition: Some(partition),
+            position: Some(delivery.positions.get(row).copied().unwrap_or_default()),
             timestamp: batch.timestamps.get(row).copied(),
             key: batch.keys.cell(row).map(Cell::new),
             value: batch.values.cell(row).map(Cell::new),
@@ -68,26 +79,13 @@ impl Record {
 }
 
 impl Cell {
-    fn new(bytes: &[u8]) -> Self {
+    /// Bytes that are shown.
+    pub(crate) fn new(bytes: &[u8]) -> Self {
         match std::str::from_utf8(bytes) {
             Ok(text) => Self::Text(text.to_owned()),
-            Err(_) => Self::Binary { base64: base64(bytes) },
+            Err(_) => Self::Binary { base64: STANDARD.encode(bytes) },
         }
     }
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..4 {
-            let digit = DIGITS.get((bits >> (18 - 6 * place) & 63) as usize).copied().unwrap_or(b'=');
-            text.push(if place <= chunk.len() { char::from(digit) } else { '=' });
-        }
-    }
-    text
 }
 
 #[cfg(test)]
@@ -95,8 +93,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_padded() {
-        let encoded = [&b""[..], b"a", b"ab", b"abc", b"\xff\xfe\xfd\xfc"].map(base64);
-        assert_eq!(encoded, ["", "YQ==", "YWI=", "YWJj", "//79/A=="]);
+    fn bytes_that_are_no_text_are_shown_in_padded_base64() {
+        let shown = [&b"\xff"[..], b"\xff\xfe", b"\xff\xfe\xfd", b"text"].map(Cell::new);
+        let base64 = |base64: &str| Cell::Binary { base64: base64.to_owned() };
+        assert_eq!(shown, [base64("/w=="), base64("//4="), base64("//79"), Cell::Text("text".to_owned())]);
     }
 }

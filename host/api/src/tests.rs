@@ -39,15 +39,15 @@ impl Catalog for NoPlugins {
     async fn refresh(&self) {}
 }
 
-struct Api {
+pub(crate) struct Api {
     router: Router,
     driver: Arc<LogDriver>,
     worker: Worker,
     data: tempfile::TempDir,
 }
 
-struct Answer {
-    status: StatusCode,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
 }
@@ -57,7 +57,7 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    fn is_error(&self, code: u16, message: &str) {
+    pub(crate) fn is_error(&self, code: u16, message: &str) {
         assert_eq!(self.json(), json!({"error_code": code, "message": message}));
         assert_eq!(self.status.as_u16(), code);
         assert_eq!(self.headers[header::CONTENT_TYPE], "application/json");
@@ -69,7 +69,7 @@ impl Api {
         Self::with(ApiOptions { body_limit: 1000, ..ApiOptions::default() }).await
     }
 
-    async fn with(options: ApiOptions) -> Self {
+    pub(crate) async fn with(options: ApiOptions) -> Self {
         let data = tempfile::tempdir().unwrap();
         let driver = LogDriver::open(data.path().join("log"), LogOptions::default()).unwrap();
         let store = SledStore::open(data.path().join("store")).await.unwrap();
@@ -84,7 +84,7 @@ impl Api {
         Self { router: router(worker.clone(), options), driver, worker, data }
     }
 
-    async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(crate) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -95,7 +95,7 @@ impl Api {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, &[], "").await
     }
 

@@ -13,6 +13,7 @@
 //! - [`state`]: the states of connectors and tasks, and which commands move them;
 //! - [`audit`]: what was denied to a plugin, with stable codes;
 //! - [`history`]: the configurations that a connector had;
+//! - [`logs`] and [`loggers`]: the last log lines of each connector, and how much is logged;
 //! - [`limits`] and [`meter`]: how much a task may use, and how much it does;
 //! - [`histogram`], [`recent`], [`figures`] and [`trace`]: what is measured of batches on their way, and how it is shown;
 //! - [`policy`]: back-off, retries and the crash-loop limit;
@@ -26,6 +27,8 @@ pub mod history;
 pub mod figures;
 pub mod histogram;
 pub mod limits;
+pub mod loggers;
+pub mod logs;
 pub mod meter;
 pub mod offset;
 pub mod plugin;

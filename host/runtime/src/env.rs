@@ -13,6 +13,7 @@ use wharf_store::{Connectors, Generations, Offsets, Store, UsedTopics};
 
 use crate::figures::StartCounter;
 use crate::ingest::Inbox;
+use crate::inspect::Taps;
 use crate::options::{Parts, WorkerOptions};
 use crate::secrets::Hidden;
 use crate::shutdown::Gate;
@@ -35,6 +36,8 @@ pub(crate) struct Env {
     /// Starts of connectors, and of tasks.
     pub(crate) connector_starts: StartCounter,
     pub(crate) task_starts: StartCounter,
+    /// Who looks at records while they pass.
+    pub(crate) taps: Arc<Taps>,
 }
 
 impl Env {
@@ -53,6 +56,7 @@ impl Env {
             gate: Gate::default(),
             connector_starts: StartCounter::default(),
             task_starts: StartCounter::default(),
+            taps: Arc::default(),
         }
     }
 

@@ -26,6 +26,7 @@ use crate::error::WorkerError;
 use crate::figures::{ConnectorFigures, WorkerFigures};
 use crate::ingest::{IngestError, Ingress};
 use crate::offsets::{self, Alteration, Consent, OffsetChange};
+use crate::inspect::{InspectQuery, Inspection};
 use crate::options::{Parts, WorkerOptions};
 use crate::plugin_use;
 use crate::progress::ConnectorProgress;
@@ -447,6 +448,25 @@ impl Worker {
     pub fn part_figures(&self) -> Vec<Figure> {
         let env = &self.inner.env;
         env.store.figures().into_iter().chain(env.driver.figures()).collect()
+    }
+
+    /// Looks at a sample of the records that pass through a connector's tasks from now on. Looking holds nothing up. How
+    /// many may look at a time is up to the caller: what one of them keeps in memory is some 4 MiB at most.
+    ///
+    /// # Errors
+    /// [`WorkerError::NotFound`]
+    pub fn inspect(&self, name: &str, query: InspectQuery) -> Result<Inspection, WorkerError> {
+        self.get(name)?;
+        Ok(self.inner.env.taps.open(name, query))
+    }
+
+    /// Waits until a connector is deleted or the worker shuts down. A connector that is created later under the same name is
+    /// another one.
+    ///
+    /// # Errors
+    /// [`WorkerError::NotFound`]
+    pub fn ended(&self, name: &str) -> Result<impl Future<Output = ()> + Send + use<>, WorkerError> {
+        Ok(self.get(name)?.ended())
     }
 
     /// Stops a connector's tasks, tells its plugin, and forgets it; its offsets are kept. Returns when it is gone.

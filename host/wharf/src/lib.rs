@@ -1,7 +1,8 @@
 //! What the `wharf` binary does: a worker (`wharf run`), and the commands that talk to one.
 //!
 //! [`cli`] is what the user types and sees, [`settings`] what a worker is told and from where, [`wire`] puts the parts
-//! of a worker together, [`audit`] takes down what plugins were denied. Nothing here knows how any of them works.
+//! of a worker together, [`audit`] takes down what plugins were denied, [`logging`] is what the worker says. Nothing here
+//! knows how any of them works.
 
 mod audit;
 mod cli;

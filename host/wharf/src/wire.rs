@@ -26,6 +26,7 @@ use crate::fetch::Downloads;
 use crate::ingest;
 use crate::lock;
 use crate::secrets::{self, Providers};
+use crate::logging::{self, Logging};
 use crate::settings::Settings;
 use crate::signals::Signals;
 use crate::telemetry::Telemetry;
@@ -36,8 +37,9 @@ const WATCH: Duration = Duration::from_millis(500);
 const LAST_REQUESTS: Duration = Duration::from_secs(1);
 
 /// Runs a worker until a signal asks it to stop.
-pub(crate) async fn run(settings: Settings, mut signals: Signals) -> anyhow::Result<()> {
+pub(crate) async fn run(settings: Settings, mut signals: Signals, log: Logging) -> anyhow::Result<()> {
     let began = Instant::now();
+    log.book.limit(settings.logs);
     raise_file_limit();
     make_directory(&settings.data_dir)?;
     make_directory(&settings.plugins_dir)?;
@@ -67,10 +69,15 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals) -> anyhow::Res
         audit: Some(audit.clone()),
         metrics: Some(sandbox),
         openmessaging_legacy: settings.rest.openmessaging_legacy,
+        logs: Some(Arc::new(log.book.clone())),
+        loggers: Some(log.levels.clone()),
+        inspect: settings.inspect.clone(),
         ..ApiOptions::default()
     };
     let exporting = telemetry.map(|it| it.start(worker.clone(), options.clone()));
     door.open(wharf_api::router(worker.clone(), options));
+    // Ends with the runtime: it holds nothing that must be closed.
+    drop(tokio::spawn(logging::sweep(log.book, worker.clone())));
 
     let mut entrance = entrance.map(|entrance| tokio::spawn(entrance.serve(worker.clone(), closing.clone())));
 

@@ -34,6 +34,7 @@ mod ports;
 mod redis;
 mod rest;
 mod setup;
+mod stream;
 mod wait;
 mod worker;
 
@@ -44,5 +45,6 @@ pub use http_server::{HttpServer, Seen};
 pub use redis::RedisServer;
 pub use rest::{Answer, Rest};
 pub use setup::{Binary, Setup};
+pub use stream::Streamed;
 pub use wait::{DEADLINE, wait_until};
 pub use worker::Worker;

@@ -6,6 +6,8 @@ use serde_json::Value;
 use ureq::http::request::Builder;
 use ureq::http::{HeaderMap, Method, Request};
 
+use crate::Streamed;
+
 /// A client of one worker. Nothing it does fails a test by itself, but for a worker that does not answer at all.
 #[derive(Debug, Clone)]
 pub struct Rest {
@@ -114,6 +116,23 @@ impl Rest {
         match body {
             Some(_) => self.request(request.header("Content-Type", "application/json"), body),
             None => self.request(request, None),
+        }
+    }
+
+    /// `GET path` of an answer that goes on, with more headers. It is read in the background.
+    #[track_caller]
+    pub fn stream(&self, path: &str, headers: &[(&str, &str)]) -> Streamed {
+        let mut request = Request::builder().uri(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request
+            .body(())
+            .map_err(ureq::Error::from)
+            .and_then(|request| self.agent.run(self.agent.configure_request(request).timeout_global(None).build()));
+        match answer {
+            Ok(answer) => Streamed::of(answer),
+            Err(error) => panic!("GET {path}: {error}"),
         }
     }
 

@@ -79,6 +79,11 @@ impl Connector {
         &self.view
     }
 
+    /// Waits until it is deleted or the worker shuts down: only then does its supervisor close the mailbox.
+    pub(crate) async fn ended(self) {
+        self.commands.closed().await;
+    }
+
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, WorkerError> {
         let (reply, answer) = oneshot::channel();
         let sent = self.commands.send(command(reply)).await;

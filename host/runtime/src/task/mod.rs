@@ -25,9 +25,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, info_span, warn};
-use wharf_core::Death;
 use wharf_core::config::Config;
 use wharf_core::plugin::{OffsetReader, TaskContext, TaskSetup};
+use wharf_core::{Batch, Death, Delivery};
 
 pub(crate) use failure::TaskError;
 pub(crate) use offsets::SourceOffsets;
@@ -97,6 +97,21 @@ impl Task {
             meter: self.view.meter.clone(),
             audit: self.job.hidden.audit(&self.env.audit),
         })
+    }
+
+    /// Shows rows that its plugin handed over to whoever looks.
+    fn show_batch(&self, batch: &Batch) {
+        if self.env.taps.are_open() {
+            let spec = &self.job.spec;
+            self.env.taps.see_batch(&spec.name, self.view.number(), batch, spec.topics.first().map(String::as_str));
+        }
+    }
+
+    /// Shows rows that its plugin is handed to whoever looks.
+    fn show_delivery(&self, delivery: &Delivery) {
+        if self.env.taps.are_open() {
+            self.env.taps.see_delivery(&self.job.spec.name, self.view.number(), delivery);
+        }
     }
 
     /// An instance of it died.

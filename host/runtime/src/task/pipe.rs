@@ -177,6 +177,7 @@ impl<'a> Pipe<'a> {
             self.step().await;
         }
         self.check()?;
+        self.task.show_batch(&batch);
         let (rows, bytes) = (batch.rows, batch.payload_bytes() as u64);
         let trace = span.as_ref().map(OpenSpan::context);
         let topics = self.seen.new_in(&self.task.env.topics, &batch, self.task.job.spec.topics.first());

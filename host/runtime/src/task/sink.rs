@@ -185,7 +185,10 @@ impl<'a> Sink<'a> {
 
     async fn take(&mut self, instance: &mut dyn SinkTask, event: Event) -> Result<(), TaskError> {
         match event {
-            Event::Rows(delivery) => return self.put(instance, delivery).await,
+            Event::Rows(delivery) => {
+                self.task.show_delivery(&delivery);
+                return self.put(instance, delivery).await;
+            }
             Event::Assigned(partitions) => self.assigned(instance, partitions).await?,
             Event::Revoked(partitions, handover) => {
                 self.flush(instance).await?;

@@ -3,6 +3,7 @@
 mod commands;
 mod connect;
 mod fakes;
+mod inspect;
 mod lifecycle;
 mod limits;
 mod model;

@@ -35,6 +35,7 @@ use wharf_core::audit::{AuditEvent, AuditQuery, AuditRecord, AuditTrail, Auditor
 
 use clean::cleaned;
 use file::Rotating;
+pub(crate) use time::rfc3339;
 use flood::{Flood, Summary};
 
 /// Records kept in memory.

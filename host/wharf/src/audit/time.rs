@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 
 /// RFC 3339 in UTC with milliseconds: `2026-01-31T23:59:59.999Z`. A clock beyond the year 9999 shows as 1970.
-pub(super) fn rfc3339(time: SystemTime) -> String {
+pub(crate) fn rfc3339(time: SystemTime) -> String {
     format!("{:.3}", Timestamp::try_from(time).unwrap_or_default())
 }
 

@@ -69,7 +69,7 @@ pub(super) fn check(table: &Table) -> anyhow::Result<()> {
 }
 
 fn known() -> impl Iterator<Item = &'static str> {
-    let sections: [&[&str]; 7] = [
+    let sections: [&[&str]; 8] = [
         KNOWN,
         super::connectors::KEYS,
         super::egress::KEYS,
@@ -77,6 +77,7 @@ fn known() -> impl Iterator<Item = &'static str> {
         super::secrets::KEYS,
         super::telemetry::KEYS,
         super::topics::KEYS,
+        super::watching::KEYS,
     ];
     sections.into_iter().flatten().copied()
 }

@@ -17,6 +17,7 @@
 //! | `[connectors]` | | see [`connectors`](mod@connectors) |
 //! | `[rest]` `[topics]` | | see [`rest`](mod@rest), [`topics`](mod@topics) |
 //! | `[telemetry]` | `OTEL_EXPORTER_OTLP_ENDPOINT`, … | see [`telemetry`](mod@telemetry) |
+//! | `[logs]` `[inspect]` | | see [`watching`](mod@watching) |
 //!
 //! Relative paths in the file are relative to the file; those of flags and defaults to the working directory.
 
@@ -30,12 +31,14 @@ mod secrets;
 mod rest;
 mod topics;
 mod telemetry;
+mod watching;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use wharf_api::InspectOptions;
 use wharf_core::limits::TaskLimits;
 use wharf_core::policy::RestartPolicy;
 use wharf_drivers::log::{LogOptions, SyncPolicy};
@@ -43,6 +46,7 @@ use wharf_runtime::WorkerOptions;
 use wharf_sandbox::{EgressPolicy, Limits};
 
 use crate::cli::RunArgs;
+use crate::logging;
 pub(crate) use ingest::Ingest;
 pub(crate) use secrets::Secrets;
 pub(crate) use rest::Rest;
@@ -81,6 +85,10 @@ pub(crate) struct Settings {
     pub(crate) rest: Rest,
     /// Where traces and metrics go; `None`: nowhere.
     pub(crate) telemetry: Option<Telemetry>,
+    /// What is kept of each connector's log lines.
+    pub(crate) logs: logging::Limits,
+    /// Whether records may be looked at, and what is hidden then.
+    pub(crate) inspect: InspectOptions,
 }
 
 impl Settings {
@@ -150,6 +158,8 @@ impl Settings {
             ingest,
             rest: rest::resolve(&raw.rest),
             telemetry: telemetry::resolve(&raw.telemetry, |name| std::env::var(name).ok())?,
+            logs: watching::logs(&raw.logs)?,
+            inspect: watching::inspect(&raw.inspect)?,
         })
     }
 }

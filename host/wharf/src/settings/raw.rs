@@ -33,6 +33,8 @@ pub(crate) struct File {
     pub(crate) rest: super::rest::Raw,
     pub(crate) topics: super::topics::Raw,
     pub(crate) telemetry: super::telemetry::Raw,
+    pub(crate) logs: super::watching::RawLogs,
+    pub(crate) inspect: super::watching::RawInspect,
 }
 
 /// `[log]`: the embedded queue.
