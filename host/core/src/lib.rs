@@ -10,11 +10,13 @@
 //! - [`failure`]: how a plugin fails, as it says itself ([`Failure`]) or as the sandbox saw it ([`Death`]);
 //! - [`config`]: a connector's configuration, raw as it was posted and validated as it is used;
 //! - [`state`]: the states of connectors and tasks, and which commands move them;
+//! - [`access`]: who calls the REST API, and what he may do there;
 //! - [`audit`]: what was denied to a plugin, with stable codes;
 //! - [`limits`] and [`meter`]: how much a task may use, and how much it does;
 //! - [`policy`]: back-off, retries and the crash-loop limit;
 //! - [`status`]: what the REST API shows of a connector.
 
+pub mod access;
 pub mod audit;
 pub mod batch;
 pub mod config;
