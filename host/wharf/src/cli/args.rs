@@ -59,8 +59,11 @@ pub(crate) enum Command {
     /// Look at topics and read their records
     #[command(subcommand, visible_alias = "topics")]
     Topic(TopicCommand),
-    /// What plugins were denied, and which were ended
+    /// What plugins were denied, which were ended, and who changed what
     Audit(AuditArgs),
+    /// Say who may use the worker's REST API
+    #[command(subcommand, visible_alias = "tokens")]
+    Token(super::token::TokenCommand),
 }
 
 #[derive(Debug, clap::Args)]

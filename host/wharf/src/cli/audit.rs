@@ -26,7 +26,7 @@ pub(crate) fn run(args: &AuditArgs, client: &Client, output: &mut Output) -> any
         output.flush()?;
         if !args.follow {
             if records.is_empty() && !output.json {
-                output.line("nothing was denied and nothing ended, as far as the worker remembers")?;
+                output.line("nothing was denied, ended or changed, as far as the worker remembers")?;
             }
             return Ok(());
         }

@@ -10,6 +10,7 @@ mod output;
 mod plugin;
 mod plugin_test;
 mod run;
+mod token;
 mod topic;
 
 use std::io::Write as _;
@@ -34,6 +35,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Ok(code);
         }
         Command::Audit(args) => audit::run(&args, &client, &mut output)?,
+        Command::Token(command) => token::run(command, &mut output)?,
         Command::Topic(command) => topic::run(command, &client, &mut output)?,
     }
     output.flush()?;

@@ -68,7 +68,8 @@ pub(super) fn check(table: &Table) -> anyhow::Result<()> {
 }
 
 fn known() -> impl Iterator<Item = &'static str> {
-    KNOWN.iter().chain(super::egress::KEYS).copied()
+    let own = KNOWN.iter().chain(super::egress::KEYS);
+    own.chain(super::http::KEYS).chain(super::tls::KEYS).chain(super::access::KEYS).copied()
 }
 
 fn is_section(key: &str) -> bool {

@@ -28,6 +28,9 @@ pub(crate) struct File {
     pub(crate) restart: Restart,
     pub(crate) tasks: Tasks,
     pub(crate) ingest: super::ingest::Raw,
+    pub(crate) http: super::http::Raw,
+    pub(crate) tls: super::tls::Raw,
+    pub(crate) access: super::access::Raw,
 }
 
 /// `[log]`: the embedded queue.
