@@ -96,9 +96,16 @@ pub struct Cors {
 }
 
 impl Cors {
+    fn is_any(&self) -> bool {
+        self.origins.iter().any(|origin| origin == "*")
+    }
+
+    fn allows(&self, origin: Option<&HeaderValue>) -> bool {
+        self.is_any() || origin.is_some_and(|origin| self.origins.contains(origin))
+    }
+
     fn layer(&self) -> CorsLayer {
-        let is_any = self.origins.iter().any(|origin| origin == "*");
-        let origins = if is_any { AllowOrigin::any() } else { AllowOrigin::list(self.origins.clone()) };
+        let origins = if self.is_any() { AllowOrigin::any() } else { AllowOrigin::list(self.origins.clone()) };
         CorsLayer::new()
             .allow_origin(origins)
             .allow_methods(self.methods.clone())

@@ -17,9 +17,9 @@ use super::changes::Changes;
 use super::credential::{Sent, sent};
 use super::table::{Needs, Reach, Rule, rule};
 use super::{Buckets, Caller, out_of_reach};
-use crate::ApiOptions;
 use crate::error::ApiError;
 use crate::listen::Peer;
+use crate::{ApiOptions, Cors};
 
 /// An address may fail so often at once, and so often a second over time, before it must wait.
 const FAILURES: f64 = 10.0;
@@ -32,6 +32,7 @@ struct Guard {
     auditor: Option<Arc<dyn Auditor>>,
     failures: Buckets,
     changes: Changes,
+    cors: Option<Cors>,
 }
 
 /// Puts the guard around all routes, and around what is answered where there is none.
@@ -41,6 +42,7 @@ pub(crate) fn guarded(inside: Router, options: &ApiOptions) -> Router {
         auditor: options.auditor.clone(),
         failures: Buckets::new(FAILURES_PER_SECOND, FAILURES),
         changes: Changes::new(inside.clone(), options.auditor.clone()),
+        cors: options.cors.clone(),
     };
     inside.layer(from_fn_with_state(Arc::new(guard), admit))
 }
@@ -67,6 +69,10 @@ async fn admit(State(guard): State<Arc<Guard>>, mut request: Request, next: Next
     request.extensions_mut().insert(principal);
     if rule.change.is_empty() {
         return next.run(request).await;
+    }
+    if guard.is_forged(request.headers()) {
+        let message = "a page of another site may not change anything here: name it in `cors-allow-origins`";
+        return ApiError::new(StatusCode::FORBIDDEN, message).into_response();
     }
     let guard = guard.clone();
     // What changes something is told also where the caller has gone away.
@@ -119,6 +125,13 @@ impl Guard {
                 }
             }
         }
+    }
+
+    /// Whether a browser sends this for a page of a site that was not allowed to: it would send a password along, or
+    /// find the door of its own machine open. Most such requests ask first, which CORS answers; some need not.
+    fn is_forged(&self, headers: &HeaderMap) -> bool {
+        let is_foreign = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+        is_foreign && !self.cors.as_ref().is_some_and(|cors| cors.allows(headers.get(header::ORIGIN)))
     }
 
     /// Refuses an address that has failed too often.

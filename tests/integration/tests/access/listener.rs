@@ -115,6 +115,10 @@ fn pages_of_other_origins_are_served_only_where_they_are_named() {
     assert_eq!(answer.header("access-control-allow-origin"), "https://console.example", "also with an error");
     let answer = with_headers(&open, "OPTIONS", "/connectors", &preflight).expect(200);
     assert_eq!(answer.header("access-control-allow-methods"), "GET,PUT");
-    let answer = with_headers(&open, "GET", "/connectors", &[("origin", "https://evil.example")]).expect(200);
+    let site = ("sec-fetch-site", "cross-site");
+    let forged = [("origin", "https://evil.example"), site];
+    with_headers(&open, "POST", "/connectors/c/restart", &forged).expect(403);
+    with_headers(&open, "POST", "/connectors/c/restart", &[origin, site]).expect(404);
+    let answer = with_headers(&open, "GET", "/connectors", &forged).expect(200);
     assert_eq!(answer.header("access-control-allow-origin"), "");
 }
