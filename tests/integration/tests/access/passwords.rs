@@ -15,7 +15,7 @@ fn a_user_comes_in_with_a_password_and_who_guesses_must_wait() {
     password(&worker, "ann", "read", "correct horse\n");
     let file = std::fs::read_to_string(worker.data_dir().join("access.toml")).unwrap();
     assert!(file.contains("$argon2id$") && !file.contains("correct horse"), "{file}");
-    worker.wait_until("the user is known", || with(&worker, RIGHT, "GET", "/connectors", None).status == 200);
+    with(&worker, RIGHT, "GET", "/connectors", None).expect(200);
 
     let mut answers = Vec::new();
     worker.wait_until("the guesser must wait", || {
