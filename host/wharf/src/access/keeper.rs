@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::Context as _;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq as _;
@@ -44,8 +43,6 @@ pub(crate) struct Keeper {
     known: RwLock<Arc<AccessFile>>,
     verifying: Semaphore,
     remembered: Remembered,
-    /// What the password of nobody is held against, so that a wrong name takes as long as a wrong password.
-    nobody: String,
 }
 
 impl fmt::Debug for Keeper {
@@ -74,7 +71,6 @@ impl Keeper {
             known: RwLock::new(Arc::new(known)),
             verifying: Semaphore::new(VERIFYING),
             remembered: Remembered::new()?,
-            nobody: password::hash("a password that nobody has").context("prepare to verify passwords")?,
             door,
         })
     }
@@ -219,7 +215,7 @@ impl Gatekeeper for Keeper {
         }
         let known = self.known();
         let entry = known.find(user).and_then(|entry| Some((entry.principal.clone(), entry.password.clone()?)));
-        let hash = entry.as_ref().map_or_else(|| self.nobody.clone(), |(_, hash)| hash.clone());
+        let hash = entry.as_ref().map_or_else(|| password::NOBODYS.to_owned(), |(_, hash)| hash.clone());
         let (secret, held) = (password.as_bytes().to_owned(), hash.clone());
         let verified = tokio::task::spawn_blocking(move || password::verify(&secret, &held)).await;
         match entry {

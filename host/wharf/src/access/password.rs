@@ -20,6 +20,11 @@ const REMEMBERED: Duration = Duration::from_secs(300);
 /// Passwords that are remembered.
 const MOST: usize = 256;
 
+/// What a password is held against where there is no such user, so that a wrong name takes as long as a wrong password. No
+/// password hashes to zeros.
+pub(super) const NOBODYS: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$d2hhcmYtd2hhcmYtd2hhcg$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
 /// What is kept of a password: argon2id with a salt of its own.
 pub(crate) fn hash(password: &str) -> anyhow::Result<String> {
     let hashed = Argon2::default().hash_password(password.as_bytes());
@@ -103,6 +108,14 @@ mod tests {
         {
             check_hash(other).unwrap_err();
         }
+    }
+
+    #[test]
+    fn a_wrong_name_takes_as_long_as_a_wrong_password() {
+        check_hash(NOBODYS).unwrap();
+        let settings = |hash: &str| hash.rsplitn(3, '$').last().map(str::to_owned);
+        assert_eq!(settings(NOBODYS), settings(&hash("correct horse").unwrap()));
+        assert!(!verify(b"", NOBODYS));
     }
 
     #[test]
