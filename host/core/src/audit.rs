@@ -36,23 +36,32 @@ pub struct Denial {
 }
 
 /// What was changed, by whom, from where: the further fields of a record of the family `change`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// In a record these stand beside the fields of its event, and only in such a record: that is why the schema requires none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Change {
     /// The principal's name; `anonymous` where nobody is asked.
+    #[schema(required = false)]
     pub who: String,
     /// The caller's address and port; empty where it came over no network.
+    #[schema(required = false)]
     pub from: String,
     /// The request's method; empty where there was no request.
+    #[schema(required = false)]
     pub method: String,
     /// Its path, without the query.
+    #[schema(required = false)]
     pub path: String,
     /// How it was answered; 0 where there was no request.
+    #[schema(required = false)]
     pub status: u16,
     /// What was there before, as the API shows it: of an object only what has changed. Secrets are masked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub before: Option<Value>,
     /// The same, of what is there now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub after: Option<Value>,
 }
 
