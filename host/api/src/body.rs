@@ -2,12 +2,13 @@
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 
 use crate::app::App;
 use crate::error::ApiError;
+use crate::listen::TooSlow;
 
 /// So much of a body that is too large is still read and thrown away, because a caller that is cut off while it writes
 /// does not see the answer.
@@ -35,7 +36,7 @@ pub(crate) async fn read(body: Body, limit: usize, waits_for_permission: bool) -
     let mut whole = BytesMut::new();
     let mut seen = 0;
     while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|error| ApiError::bad_request(format!("the request body broke off: {error}")))?;
+        let chunk = chunk.map_err(|error| broken(&error))?;
         seen += chunk.len();
         if seen <= limit {
             whole.extend_from_slice(&chunk);
@@ -44,6 +45,13 @@ pub(crate) async fn read(body: Body, limit: usize, waits_for_permission: bool) -
         }
     }
     if seen > limit { Err(ApiError::too_large(limit)) } else { Ok(whole.freeze()) }
+}
+
+fn broken(error: &axum::Error) -> ApiError {
+    match std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<TooSlow>()) {
+        Some(slow) => ApiError::new(StatusCode::REQUEST_TIMEOUT, slow.to_string()),
+        None => ApiError::bad_request(format!("the request body broke off: {error}")),
+    }
 }
 
 #[cfg(test)]

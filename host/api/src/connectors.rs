@@ -12,6 +12,7 @@ use wharf_core::Config;
 use wharf_core::status::{ConnectorInfo, ConnectorStatus};
 use wharf_runtime::{ConnectorProgress, ConnectorUsage, WorkerError};
 
+use crate::access::Caller;
 use crate::app::App;
 use crate::body::Whole;
 use crate::dto::{Create, Posted};
@@ -49,10 +50,11 @@ struct Expanded {
     info: Option<ConnectorInfo>,
 }
 
-async fn list(State(app): State<App>, query: Query) -> Result<Response, ApiError> {
+async fn list(State(app): State<App>, caller: Caller, query: Query) -> Result<Response, ApiError> {
     let worker = &app.worker;
     app.ask(async {
-        let names = worker.connectors().await;
+        let mut names = worker.connectors().await;
+        names.retain(|name| caller.sees(name));
         if query.first("expand").is_none() {
             return Ok(Json(names).into_response());
         }
@@ -85,14 +87,21 @@ fn existing<T>(answer: Result<T, WorkerError>) -> Result<Option<T>, WorkerError>
     }
 }
 
-async fn create(State(app): State<App>, headers: HeaderMap, Whole(body): Whole) -> Result<Response, ApiError> {
+async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    Whole(body): Whole,
+) -> Result<Response, ApiError> {
     let create = Create::read(&body)?;
+    caller.names(&create.name)?;
     created(&app, &headers, create).await
 }
 
 /// OpenMessaging's verb.
 async fn create_named(
     State(app): State<App>,
+    caller: Caller,
     Name(name): Name,
     headers: HeaderMap,
     Whole(body): Whole,
@@ -102,6 +111,7 @@ async fn create_named(
         return Err(front::method_not_allowed().await);
     }
     let create = Create::read_for(&name, &body)?;
+    caller.names(&create.name)?;
     created(&app, &headers, create).await
 }
 

@@ -3,14 +3,18 @@
 //! [`router`] turns a [`Worker`] into an [`axum::Router`]. A request passes, from the outside in:
 //!
 //! 1. [`front`](mod@front): a panic becomes a 500, a path that cannot be right is refused, one trailing slash is dropped;
+//!    between the two, CORS and the limit of requests from one address, where they are switched on;
 //! 2. the routes, one file for each resource, each with a function `routes`;
-//! 3. [`negotiate`](mod@negotiate): only where a route was found, `Accept` and `Content-Type` are looked at, as Jersey
+//! 3. [`access`](mod@access): who calls, whether he may, and telling the audit of changes;
+//! 4. [`negotiate`](mod@negotiate): only where a route was found, `Accept` and `Content-Type` are looked at, as Jersey
 //!    does it;
-//! 4. the handler. What changes something runs to its end even when the caller goes away ([`app`](mod@app)).
+//! 5. the handler. What changes something runs to its end even when the caller goes away ([`app`](mod@app)).
 //!
 //! Every answer that is no success is `{"error_code":…,"message":…}` ([`error`](mod@error)), also for an unknown path.
-//! To add a route: a handler in its resource's file, a line in that file's `routes`, the methods in `Allow`, a test.
+//! To add a route: a handler in its resource's file, a line in that file's `routes`, the methods in `Allow`, a line in
+//! the table of [`access`](mod@access), a test. [`listen`] runs the router on a port.
 
+mod access;
 mod app;
 mod body;
 mod dto;
@@ -26,6 +30,7 @@ mod connectors;
 pub mod ingest;
 mod inspect;
 mod internal;
+pub mod listen;
 mod loggers;
 mod logs;
 pub mod metrics;
@@ -50,13 +55,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::middleware::from_fn;
-use wharf_core::audit::AuditTrail;
+use axum::http::{HeaderValue, Method, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use wharf_core::access::Gatekeeper;
+use wharf_core::audit::{AuditTrail, Auditor};
 use wharf_core::loggers::LogLevels;
 use wharf_core::logs::LogBook;
 use wharf_core::meter::PluginMetrics;
 use wharf_runtime::Worker;
 
+use access::{Buckets, calm, guarded};
 use app::App;
 
 pub use inspect::InspectOptions;
@@ -86,6 +95,42 @@ pub struct ApiOptions {
     pub loggers: Option<Arc<dyn LogLevels>>,
     /// Whether records may be looked at by `GET /connectors/{name}/inspect`, and what is hidden then.
     pub inspect: InspectOptions,
+    /// Who may come in; default: everybody.
+    pub access: Option<Arc<dyn Gatekeeper>>,
+    /// Is told of changes, and of who was not let in; default: nobody.
+    pub auditor: Option<Arc<dyn Auditor>>,
+    /// Requests that one address may send in a second, over time; more are answered with 429. Default: no limit.
+    pub requests_per_second: Option<u32>,
+    /// Which pages of other origins may use the API from a browser; default: none.
+    pub cors: Option<Cors>,
+}
+
+/// Which pages may use the API from a browser.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cors {
+    /// Origins such as `https://console.example.com`; `*` alone is any.
+    pub origins: Vec<HeaderValue>,
+    /// The methods that they may use.
+    pub methods: Vec<Method>,
+}
+
+impl Cors {
+    fn is_any(&self) -> bool {
+        self.origins.iter().any(|origin| origin == "*")
+    }
+
+    fn allows(&self, origin: Option<&HeaderValue>) -> bool {
+        self.is_any() || origin.is_some_and(|origin| self.origins.contains(origin))
+    }
+
+    fn layer(&self) -> CorsLayer {
+        let origins = if self.is_any() { AllowOrigin::any() } else { AllowOrigin::list(self.origins.clone()) };
+        CorsLayer::new()
+            .allow_origin(origins)
+            .allow_methods(self.methods.clone())
+            .allow_headers([header::ACCEPT, header::AUTHORIZATION, header::CONTENT_TYPE])
+            .expose_headers([header::LOCATION, header::RETRY_AFTER])
+    }
 }
 
 impl Default for ApiOptions {
@@ -101,6 +146,10 @@ impl Default for ApiOptions {
             logs: None,
             loggers: None,
             inspect: InspectOptions::default(),
+            access: None,
+            auditor: None,
+            requests_per_second: None,
+            cors: None,
         }
     }
 }
@@ -108,6 +157,7 @@ impl Default for ApiOptions {
 /// The whole API over one worker.
 pub fn router(worker: Worker, options: ApiOptions) -> Router {
     let app = App::new(worker, options);
+    let options = app.options.clone();
     let json = Router::new()
         .merge(root::routes())
         .merge(connectors::routes())
@@ -135,8 +185,15 @@ pub fn router(worker: Worker, options: ApiOptions) -> Router {
         .with_state(app);
     // The path is changed before the inner router sees it, so the inner one is the fallback of an outer one without
     // any route of its own.
-    Router::new()
-        .fallback_service(inner)
-        .layer(from_fn(front::tidy))
+    let mut outer = Router::new().fallback_service(guarded(inner, &options)).layer(from_fn(front::tidy));
+    if let Some(rate) = options.requests_per_second {
+        // Two seconds' worth at once: a page that opens sends some requests together.
+        let rate = f64::from(rate.max(1));
+        outer = outer.layer(from_fn_with_state(Arc::new(Buckets::new(rate, rate * 2.0)), calm));
+    }
+    if let Some(cors) = &options.cors {
+        outer = outer.layer(cors.layer());
+    }
+    outer
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(front::panicked))
 }

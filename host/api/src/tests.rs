@@ -1,5 +1,6 @@
 //! Routes over a real worker with a real queue and store, and no plugins.
 
+mod access;
 mod paths;
 mod shown;
 

@@ -2,10 +2,13 @@
 //!
 //! Whoever denies or ends something tells an [`Auditor`]; whoever shows it asks an [`AuditTrail`]. A code has two parts,
 //! `family.what`: `egress.name`, `kill.memory-limit`. Families are what a reader filters by.
+//!
+//! What was changed over REST is told too, family `change`, and such a record says more: a [`Change`].
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Something that an operator may have to account for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,10 +35,53 @@ pub struct Denial {
     pub detail: String,
 }
 
+/// What was changed, by whom, from where: the further fields of a record of the family `change`.
+///
+/// In a record these stand beside the fields of its event, and only in such a record: that is why the schema requires none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Change {
+    /// The principal's name; `anonymous` where nobody is asked.
+    #[schema(required = false)]
+    pub who: String,
+    /// The caller's address and port; empty where it came over no network.
+    #[schema(required = false)]
+    pub from: String,
+    /// The request's method; empty where there was no request.
+    #[schema(required = false)]
+    pub method: String,
+    /// Its path, without the query.
+    #[schema(required = false)]
+    pub path: String,
+    /// How it was answered; 0 where there was no request.
+    #[schema(required = false)]
+    pub status: u16,
+    /// What was there before, as the API shows it: of an object only what has changed. Secrets are masked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub before: Option<Value>,
+    /// The same, of what is there now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub after: Option<Value>,
+}
+
+impl Change {
+    /// Whether something was changed, and not only asked for.
+    pub fn is_done(&self) -> bool {
+        self.status < 400
+    }
+}
+
 /// Takes audit events. Must not block: it is called in the middle of a guest's calls, as often as a guest likes.
 pub trait Auditor: Send + Sync + fmt::Debug {
     /// Takes one. The time is now.
     fn record(&self, event: AuditEvent);
+
+    /// Takes a change. One that was done is never counted instead of written, however many there are.
+    fn record_change(&self, event: AuditEvent, change: Change) {
+        drop(change);
+        self.record(event);
+    }
 }
 
 /// Forgets everything; for tests and for instances that belong to no connector.
@@ -56,6 +102,9 @@ pub struct AuditRecord {
     /// What.
     #[serde(flatten)]
     pub event: AuditEvent,
+    /// What was changed, in records of the family `change`.
+    #[serde(flatten)]
+    pub change: Option<Change>,
     /// This record stands for so many like the ones before it, which came too fast to be taken down one by one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppressed: Option<u64>,
@@ -106,7 +155,7 @@ mod tests {
             plugin: "p@1".into(),
             detail: String::new(),
         };
-        let record = AuditRecord { number: 5, time: String::new(), event, suppressed: None };
+        let record = AuditRecord { number: 5, time: String::new(), event, change: None, suppressed: None };
         let asked = |code: &str| AuditQuery { code: Some(code.into()), ..AuditQuery::default() }.takes(&record);
         assert!(asked("kill") && asked("kill.trap") && AuditQuery::default().takes(&record));
         assert!(!asked("kil") && !asked("kill.t") && !asked("kill.trap.x") && !asked("kill."));
@@ -123,12 +172,23 @@ mod tests {
             plugin: "p@1".into(),
             detail: "d".into(),
         };
-        let record = AuditRecord { number: 1, time: "t".into(), event, suppressed: Some(3) };
+        let record = AuditRecord { number: 1, time: "t".into(), event, change: None, suppressed: Some(3) };
         let text = serde_json::to_string(&record).unwrap();
         assert_eq!(
             text,
             r#"{"number":1,"time":"t","code":"x.y","connector":"c","plugin":"p@1","detail":"d","suppressed":3}"#
         );
         assert_eq!(serde_json::from_str::<AuditRecord>(&text).unwrap(), record);
+    }
+    #[test]
+    fn a_change_adds_fields_to_the_same_flat_object() {
+        let line = r#"{"number":2,"time":"t","code":"change.connector.config","connector":"c","plugin":"","detail":"d","who":"ann","from":"127.0.0.1:5","method":"PUT","path":"/connectors/c/config","status":200,"before":{"tasks.max":"1"},"after":{"tasks.max":"2"}}"#;
+        let record: AuditRecord = serde_json::from_str(line).unwrap();
+        let change = record.change.as_ref().unwrap();
+        assert_eq!((change.who.as_str(), change.status, change.is_done()), ("ann", 200, true));
+        assert_eq!(serde_json::to_string(&record).unwrap(), line);
+        // Whoever knows nothing of changes reads the rest.
+        let event: AuditEvent = serde_json::from_str(line).unwrap();
+        assert_eq!(event, record.event);
     }
 }

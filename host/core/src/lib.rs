@@ -11,6 +11,7 @@
 //! - [`config`]: a connector's configuration, raw as it was posted and validated as it is used;
 //! - [`secret`]: placeholders, masks and redaction;
 //! - [`state`]: the states of connectors and tasks, and which commands move them;
+//! - [`access`]: who calls the REST API, and what he may do there;
 //! - [`audit`]: what was denied to a plugin, with stable codes;
 //! - [`history`]: the configurations that a connector had;
 //! - [`logs`] and [`loggers`]: the last log lines of each connector, and how much is logged;
@@ -19,6 +20,7 @@
 //! - [`policy`]: back-off, retries and the crash-loop limit;
 //! - [`status`]: what the REST API shows of a connector.
 
+pub mod access;
 pub mod audit;
 pub mod batch;
 pub mod config;

@@ -3,7 +3,8 @@
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use wharf_api::ingest::{IngestServer, Tls, serve};
+use wharf_api::ingest::{IngestServer, serve};
+use wharf_api::listen::{Tls, TlsFiles};
 use wharf_runtime::Worker;
 
 use crate::settings::Ingest;
@@ -20,7 +21,10 @@ pub(crate) struct Entrance {
 pub(crate) async fn open(settings: Option<&Ingest>) -> anyhow::Result<Option<Entrance>> {
     let Some(Ingest { listen, tls, options, server }) = settings else { return Ok(None) };
     let tls = match tls {
-        Some((certificate, key)) => Some(Tls::read(certificate, key).context("set up TLS for `[ingest]`")?),
+        Some((certificate, key)) => {
+            let files = TlsFiles { certificate: certificate.clone(), key: key.clone(), clients: None };
+            Some(Tls::read(files).context("set up TLS for `[ingest]`")?)
+        }
         None => None,
     };
     if options.is_public && tls.is_none() {

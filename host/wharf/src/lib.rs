@@ -1,9 +1,10 @@
 //! What the `wharf` binary does: a worker (`wharf run`), and the commands that talk to one.
 //!
 //! [`cli`] is what the user types and sees, [`settings`] what a worker is told and from where, [`wire`] puts the parts
-//! of a worker together, [`audit`] takes down what plugins were denied, [`logging`] is what the worker says. Nothing here
-//! knows how any of them works.
+//! of a worker together, [`audit`] takes down what plugins were denied, [`logging`] is what the worker says, [`access`]
+//! knows who may come in. Nothing here knows how any of them works.
 
+mod access;
 mod audit;
 mod cli;
 mod fetch;

@@ -13,6 +13,8 @@ use anyhow::{Context as _, anyhow};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use wharf_api::ApiOptions;
+use wharf_api::listen::{RestServer, Tls, serve_rest};
+use wharf_core::access::Gatekeeper as _;
 use wharf_core::audit::Auditor;
 use wharf_core::plugin::{Catalog as _, Loader, Plugin};
 use wharf_drivers::log::LogDriver;
@@ -21,6 +23,7 @@ use wharf_runtime::{Health, Parts, SecretParts, Tracing, Worker, WorkerOptions};
 use wharf_sandbox::{Limits, PathPolicy, Sandbox, SandboxOptions};
 use wharf_store::{Bucket, Change, Condition, SledStore, Store, StoreError};
 
+use crate::access::Keeper;
 use crate::audit::AuditLog;
 use crate::fetch::Downloads;
 use crate::ingest;
@@ -44,6 +47,7 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals, log: Logging) 
     make_directory(&settings.data_dir)?;
     make_directory(&settings.plugins_dir)?;
     let _lock = lock::take(&settings.data_dir)?;
+    let tls = settings.tls.clone().map(Tls::read).transpose().context("set up TLS of `[tls]`")?;
     let listener = bind(settings.listen, "--listen").await?;
     let address = listener.local_addr().context("find out the port")?;
     // Taken early, so that what is wrong with it is said early. Who calls before the worker is ready waits.
@@ -51,8 +55,8 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals, log: Logging) 
 
     let closing = CancellationToken::new();
     let (routes, door) = wharf_api::starting();
-    let serving = axum::serve(listener, routes).with_graceful_shutdown(closing.clone().cancelled_owned());
-    let mut server = tokio::spawn(serving.into_future());
+    let bounds = RestServer { tls, ..settings.http.server.clone() };
+    let mut server = tokio::spawn(serve_rest(listener, routes, bounds, closing.clone()));
 
     let audit = AuditLog::start(&settings.data_dir)?;
     let telemetry = settings.telemetry.as_ref().map(|it| Telemetry::new(it, &settings.egress)).transpose()?;
@@ -64,7 +68,15 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals, log: Logging) 
             return Ok(());
         }
     };
+    let keeper = Arc::new(Keeper::new(settings.door.clone()).context("find out who may come in")?);
+    tell_how_open(&settings, &keeper);
+    let following = tokio::spawn(keeper.clone().follow(audit.clone()));
     let options = ApiOptions {
+        access: Some(keeper),
+        auditor: Some(audit.clone()),
+        body_limit: settings.http.max_body_bytes,
+        requests_per_second: settings.http.requests_per_second,
+        cors: settings.http.cors.clone(),
         commit: option_env!("WHARF_COMMIT").unwrap_or("unknown").to_owned(),
         audit: Some(audit.clone()),
         metrics: Some(sandbox),
@@ -88,6 +100,7 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals, log: Logging) 
     tracing::info!(signal, "stopping; a second signal stops at once");
     tokio::spawn(signals.end_at_once());
     closing.cancel();
+    following.abort();
     worker.shutdown().await;
     if let Some(exporting) = exporting {
         exporting.close().await;
@@ -190,11 +203,12 @@ async fn announce(worker: &Worker, settings: &Settings, address: SocketAddr, beg
     while matches!(worker.health(), Health::Starting) {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
     if let Health::Unhealthy(reason) = worker.health() {
         tracing::error!(reason, "the worker has started but is not well");
     }
     tracing::info!(
-        url = format!("http://{address}"),
+        url = format!("{scheme}://{address}"),
         connectors = worker.connectors().await.len(),
         plugins = worker.catalog().list().len(),
         data = %settings.data_dir.display(),
@@ -203,7 +217,20 @@ async fn announce(worker: &Worker, settings: &Settings, address: SocketAddr, beg
         "ready"
     );
     // Nobody may read stdout; the worker runs on.
-    writeln!(std::io::stdout(), "wharf is ready at http://{address}").ok();
+    writeln!(std::io::stdout(), "wharf is ready at {scheme}://{address}").ok();
+}
+
+/// Says what strangers could do, where that may not be what was meant.
+fn tell_how_open(settings: &Settings, keeper: &Keeper) {
+    if settings.listen.ip().is_loopback() {
+        return;
+    }
+    let listen = settings.listen;
+    if keeper.is_open() {
+        tracing::warn!(%listen, "nobody is asked who they are: whoever reaches this address can do everything");
+    } else if settings.tls.is_none() {
+        tracing::warn!(%listen, "without TLS, whoever is on the way reads tokens and passwords: see [tls]");
+    }
 }
 
 /// Made once for each data directory, so that tools can tell workers apart.

@@ -25,7 +25,5 @@ mod guard;
 mod handle;
 mod refusal;
 mod serve;
-mod tls;
 
 pub use serve::{IngestServer, serve};
-pub use tls::{Tls, TlsError};

@@ -1,6 +1,7 @@
 //! Text that a guest may have had a hand in, made safe to be shown.
 
-use wharf_core::audit::AuditEvent;
+use serde_json::Value;
+use wharf_core::audit::{AuditEvent, Change};
 
 /// Bytes of a detail; the rest is cut.
 const DETAIL_BYTES: usize = 2_000;
@@ -15,6 +16,29 @@ pub(super) fn cleaned(event: AuditEvent) -> AuditEvent {
         plugin: clean(event.plugin, NAME_BYTES),
         detail: clean(event.detail, DETAIL_BYTES),
         ..event
+    }
+}
+
+/// The same change: its texts are callers' own. What was before and after was bounded when it was read.
+pub(super) fn cleaned_change(change: Change) -> Change {
+    Change {
+        who: clean(change.who, NAME_BYTES),
+        method: clean(change.method, NAME_BYTES),
+        path: clean(change.path, DETAIL_BYTES),
+        before: change.before.map(cleaned_value),
+        after: change.after.map(cleaned_value),
+        ..change
+    }
+}
+
+fn cleaned_value(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(clean(text, DETAIL_BYTES)),
+        Value::Array(items) => Value::Array(items.into_iter().map(cleaned_value).collect()),
+        Value::Object(fields) => Value::Object(
+            fields.into_iter().map(|(key, value)| (clean(key, NAME_BYTES), cleaned_value(value))).collect(),
+        ),
+        other => other,
     }
 }
 

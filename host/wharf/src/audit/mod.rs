@@ -1,4 +1,5 @@
-//! The audit trail: what was denied to plugins and what was done to them, in a file for good and in memory for REST.
+//! The audit trail: what was denied to plugins and done to them, and what was changed by whom, in a file for good and
+//! in memory for REST.
 //!
 //! `<data-dir>/audit.log` holds one JSON object a line: `number`, `time`, `code`, `connector`, `task`, `plugin`, `detail`,
 //! and `suppressed` where a line stands for many. It is rotated by size ([`file`]). The latest records are also kept in
@@ -14,6 +15,8 @@
 //! | `egress.*` | a name lookup, a connection or a request was denied | the sandbox's network |
 //! | `path.*` | a file or directory was denied | the sandbox's file system |
 //! | `ingest.*` | a request to a webhook was refused | the ingest listener |
+//! | `change.*` | something was changed, or was to be, over REST; more fields say by whom and from where | the REST API |
+//! | `access.*` | somebody was not let in, or not let do something | the REST API |
 //! | `plugin.*` | a plugin was installed, uninstalled or refused | the registry |
 //! | `audit.lost` | so many records are missing from the file | the trail itself |
 
@@ -31,9 +34,9 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
-use wharf_core::audit::{AuditEvent, AuditQuery, AuditRecord, AuditTrail, Auditor};
+use wharf_core::audit::{AuditEvent, AuditQuery, AuditRecord, AuditTrail, Auditor, Change};
 
-use clean::cleaned;
+use clean::{cleaned, cleaned_change};
 use file::Rotating;
 pub(crate) use time::rfc3339;
 use flood::{Flood, Summary};
@@ -78,10 +81,11 @@ struct State {
 
 impl State {
     /// Takes an event down, to be written and shown.
-    fn take(&mut self, event: AuditEvent, suppressed: Option<u64>) -> AuditRecord {
+    fn take(&mut self, event: AuditEvent, change: Option<Change>, suppressed: Option<u64>) -> AuditRecord {
         self.number += 1;
         let time = time::rfc3339(SystemTime::now());
-        let record = AuditRecord { number: self.number, time, event: cleaned(event), suppressed };
+        let (event, change) = (cleaned(event), change.map(cleaned_change));
+        let record = AuditRecord { number: self.number, time, event, change, suppressed };
         if self.recent.len() == RECENT {
             self.recent.pop_front();
         }
@@ -90,7 +94,7 @@ impl State {
     }
 
     fn take_summary(&mut self, summary: Summary) -> AuditRecord {
-        self.take(summary.last, Some(summary.suppressed))
+        self.take(summary.last, None, Some(summary.suppressed))
     }
 }
 
@@ -145,18 +149,38 @@ impl AuditLog {
     }
 }
 
-impl Auditor for AuditLog {
-    fn record(&self, event: AuditEvent) {
+impl AuditLog {
+    fn count(&self, event: AuditEvent, change: Option<Change>) {
         let mut state = self.shared.state();
         let verdict = state.flood.count(&event, Instant::now());
         let summary = verdict.summary.map(|summary| state.take_summary(summary));
-        let record = verdict.is_taken.then(|| state.take(event, None));
+        let record = verdict.is_taken.then(|| state.take(event, change, None));
         // Under the lock, so that the file has them in order; sending never waits.
         for record in summary.into_iter().chain(record) {
-            if self.writer.try_send(Message::Write(record)).is_err() {
-                self.shared.lost.fetch_add(1, Relaxed);
-            }
+            self.send(record);
         }
+    }
+
+    fn send(&self, record: AuditRecord) {
+        if self.writer.try_send(Message::Write(record)).is_err() {
+            self.shared.lost.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+impl Auditor for AuditLog {
+    fn record(&self, event: AuditEvent) {
+        self.count(event, None);
+    }
+
+    fn record_change(&self, event: AuditEvent, change: Change) {
+        if !change.is_done() {
+            // Whoever is refused may try as often as he likes.
+            return self.count(event, Some(change));
+        }
+        let mut state = self.shared.state();
+        let record = state.take(event, Some(change), None);
+        self.send(record);
     }
 }
 
@@ -230,7 +254,13 @@ impl Writer {
             let (code, connector, plugin) = ("audit.lost".to_owned(), String::new(), String::new());
             let event = AuditEvent { code, connector, task: None, plugin, detail };
             // Only tried: while the disk is full this fails too, and is tried again.
-            let record = AuditRecord { number: 0, time: time::rfc3339(SystemTime::now()), event, suppressed: None };
+            let record = AuditRecord {
+                number: 0,
+                time: time::rfc3339(SystemTime::now()),
+                event,
+                change: None,
+                suppressed: None,
+            };
             if self.put(&record).is_ok() {
                 self.missing = 0;
             }
@@ -241,9 +271,17 @@ impl Writer {
     }
 
     fn write(&mut self, record: &AuditRecord) {
-        let AuditRecord { number, event, suppressed, .. } = record;
+        let AuditRecord { number, event, change, suppressed, .. } = record;
         let AuditEvent { code, connector, task, plugin, detail } = event;
-        tracing::warn!(target: "wharf::audit", number, code, connector, task, plugin, suppressed, "{detail}");
+        match change.as_ref().filter(|change| change.is_done()) {
+            // What somebody was allowed to do is no reason to worry.
+            Some(Change { who, from, .. }) => {
+                tracing::info!(target: "wharf::audit", number, code, connector, plugin, who, from, "{detail}");
+            }
+            None => {
+                tracing::warn!(target: "wharf::audit", number, code, connector, task, plugin, suppressed, "{detail}")
+            }
+        }
         if let Err(error) = self.put(record) {
             if self.missing == 0 {
                 tracing::error!(%error, file = %self.file.path().display(), "the audit trail cannot be written");

@@ -111,3 +111,29 @@ fn what_finds_no_room_is_counted() {
     assert_eq!(written.len(), 3);
     assert!(written[2].event.detail.starts_with("5 records"), "{}", written[2].event.detail);
 }
+
+#[test]
+fn changes_that_were_done_are_all_written_and_those_refused_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = AuditLog::start(folder.path()).unwrap();
+    let change = |status| Change {
+        who: "ann".to_owned(),
+        from: "127.0.0.1:5".to_owned(),
+        method: "PUT".to_owned(),
+        path: "/connectors/c/pause".to_owned(),
+        status,
+        before: None,
+        after: None,
+    };
+    for _ in 0..100 {
+        log.record_change(event("change.connector.pause", "c", "done"), change(202));
+        log.record_change(event("change.connector.pause", "c", "refused"), change(404));
+    }
+    log.close();
+    let written = lines(&folder.path().join("audit.log"));
+    let done = written.iter().filter(|record| record.change.as_ref().is_some_and(Change::is_done));
+    assert_eq!(done.count(), 100);
+    let refused = written.iter().filter(|record| record.event.detail == "refused" && record.suppressed.is_none());
+    assert!(refused.count() < 50);
+    assert_eq!(log.recent(&all(RECENT)), written);
+}

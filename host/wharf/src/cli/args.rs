@@ -28,6 +28,8 @@ pub(crate) struct Global {
     /// Where the worker answers
     #[arg(long, global = true, env = "WHARF_URL", default_value = "http://127.0.0.1:8083", value_name = "URL")]
     pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) connection: super::connection::ConnectionArgs,
     /// Print JSON for machines instead of tables
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -57,8 +59,11 @@ pub(crate) enum Command {
     /// Look at topics and read their records
     #[command(subcommand, visible_alias = "topics")]
     Topic(TopicCommand),
-    /// What plugins were denied, and which were ended
+    /// What plugins were denied, which were ended, and who changed what
     Audit(AuditArgs),
+    /// Say who may use the worker's REST API
+    #[command(subcommand, visible_alias = "tokens")]
+    Token(super::token::TokenCommand),
 }
 
 #[derive(Debug, clap::Args)]

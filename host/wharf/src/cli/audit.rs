@@ -26,7 +26,7 @@ pub(crate) fn run(args: &AuditArgs, client: &Client, output: &mut Output) -> any
         output.flush()?;
         if !args.follow {
             if records.is_empty() && !output.json {
-                output.line("nothing was denied and nothing ended, as far as the worker remembers")?;
+                output.line("nothing was denied, ended or changed, as far as the worker remembers")?;
             }
             return Ok(());
         }
@@ -70,7 +70,7 @@ mod tests {
             plugin: "p@1".to_owned(),
             detail: "poll trapped".to_owned(),
         };
-        let mut record = AuditRecord { number: 1, time: "T".to_owned(), event, suppressed: None };
+        let mut record = AuditRecord { number: 1, time: "T".to_owned(), event, change: None, suppressed: None };
         assert_eq!(line(&record), "T kill.trap copy/0 p@1: poll trapped");
         (record.suppressed, record.event.task) = (Some(4), None);
         assert_eq!(line(&record), "T kill.trap copy p@1: poll trapped (4 like this)");

@@ -69,13 +69,16 @@ pub(super) fn check(table: &Table) -> anyhow::Result<()> {
 }
 
 fn known() -> impl Iterator<Item = &'static str> {
-    let sections: [&[&str]; 8] = [
+    let sections: [&[&str]; 11] = [
         KNOWN,
+        super::access::KEYS,
         super::connectors::KEYS,
         super::egress::KEYS,
+        super::http::KEYS,
         super::rest::KEYS,
         super::secrets::KEYS,
         super::telemetry::KEYS,
+        super::tls::KEYS,
         super::topics::KEYS,
         super::watching::KEYS,
     ];

@@ -18,11 +18,14 @@
 //! | `[rest]` `[topics]` | | see [`rest`](mod@rest), [`topics`](mod@topics) |
 //! | `[telemetry]` | `OTEL_EXPORTER_OTLP_ENDPOINT`, … | see [`telemetry`](mod@telemetry) |
 //! | `[logs]` `[inspect]` | | see [`watching`](mod@watching) |
+//! | `[http]` `[tls]` `[access]` | | see [`http`](mod@http), [`tls`](mod@tls), [`access`](mod@access) |
 //!
 //! Relative paths in the file are relative to the file; those of flags and defaults to the working directory.
 
 mod connectors;
+mod access;
 mod egress;
+mod http;
 mod ingest;
 mod keys;
 mod plugins;
@@ -32,6 +35,7 @@ mod rest;
 mod topics;
 mod telemetry;
 mod watching;
+mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -39,12 +43,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use wharf_api::InspectOptions;
+use wharf_api::listen::TlsFiles;
 use wharf_core::limits::TaskLimits;
 use wharf_core::policy::RestartPolicy;
 use wharf_drivers::log::{LogOptions, SyncPolicy};
 use wharf_runtime::WorkerOptions;
 use wharf_sandbox::{EgressPolicy, Limits};
 
+use crate::access::Door;
 use crate::cli::RunArgs;
 use crate::logging;
 pub(crate) use ingest::Ingest;
@@ -53,6 +59,7 @@ pub(crate) use rest::Rest;
 pub(crate) use telemetry::Telemetry;
 
 const DEFAULT_FILE: &str = "wharf.toml";
+const DEFAULT_DATA_DIR: &str = "wharf-data";
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8083);
 
 /// What a worker acts on.
@@ -89,18 +96,18 @@ pub(crate) struct Settings {
     pub(crate) logs: logging::Limits,
     /// Whether records may be looked at, and what is hidden then.
     pub(crate) inspect: InspectOptions,
+    /// What bounds the REST API's listener.
+    pub(crate) http: http::Http,
+    /// Its certificate; `None`: it speaks no TLS.
+    pub(crate) tls: Option<TlsFiles>,
+    /// Who may use it.
+    pub(crate) door: Door,
 }
 
 impl Settings {
     /// Reads the file, puts flags and environment over it, and checks the whole.
     pub(crate) fn load(args: &RunArgs) -> anyhow::Result<Self> {
-        let (file, raw) = match &args.config {
-            Some(path) => (Some(path.clone()), raw::File::read(path)?),
-            None if Path::new(DEFAULT_FILE).exists() => {
-                (Some(DEFAULT_FILE.into()), raw::File::read(Path::new(DEFAULT_FILE))?)
-            }
-            None => (None, raw::File::default()),
-        };
+        let (file, raw) = read_file(args.config.as_deref())?;
         let settings = Self::resolve(args, raw, file.as_deref());
         match file {
             Some(file) => settings.with_context(|| format!("take the settings from `{}`", file.display())),
@@ -122,13 +129,6 @@ impl Settings {
             (None, Some(text)) => parse_listen(text).map_err(|hint| anyhow::anyhow!("`listen` is `{text}`: {hint}"))?,
             (None, None) => DEFAULT_LISTEN,
         };
-        if !listen.ip().is_loopback() && !args.insecure {
-            bail!(
-                "`{listen}` can be reached from other machines, and this version has no access control: whoever \
-                 reaches it can create connectors that read and write files. Listen on 127.0.0.1, or add --insecure \
-                 where something else keeps strangers out"
-            );
-        }
         let absolute = |paths: Vec<PathBuf>| {
             paths.into_iter().map(|path| std::path::absolute(beside_file(path))).collect::<Result<Vec<_>, _>>()
         };
@@ -136,11 +136,14 @@ impl Settings {
         let ceiling = ceiling(&raw.limits, &limits)?;
         let egress = egress::policy(&raw.egress, &ceiling, listen.ip().is_loopback(), beside_file)?;
         let ingest = ingest::resolve(&raw.ingest, beside_file)?;
+        let data_dir = pick(&args.data_dir, raw.data_dir, DEFAULT_DATA_DIR)?;
+        let tls = tls::resolve(&raw.tls, beside_file)?;
+        let tokens = access::file(&raw.access, &data_dir, beside_file);
+        let door = access::resolve(&raw.access, tokens, listen, tls.as_ref(), args.insecure)?;
         let mut worker = worker(raw.shutdown_timeout_ms, &raw.restart, &raw.tasks)?;
         worker.history = connectors::history(&raw.connectors, worker.history)?;
         worker.topics = topics::resolve(&raw.topics);
         worker.ingest = ingest.as_ref().map(|ingest| ingest.options.clone());
-        let data_dir = pick(&args.data_dir, raw.data_dir, "wharf-data")?;
         let secrets = secrets::resolve(&raw.secrets, &data_dir, beside_file)?;
         Ok(Self {
             file: file.map(Path::to_owned),
@@ -160,7 +163,32 @@ impl Settings {
             telemetry: telemetry::resolve(&raw.telemetry, |name| std::env::var(name).ok())?,
             logs: watching::logs(&raw.logs)?,
             inspect: watching::inspect(&raw.inspect)?,
+            http: http::resolve(&raw.http)?,
+            tls,
+            door,
         })
+    }
+
+    /// Where the file of tokens is for a worker that is started with this settings file and this data directory.
+    pub(crate) fn tokens_file(config: Option<&Path>, data_dir: Option<&Path>) -> anyhow::Result<PathBuf> {
+        let (file, raw) = read_file(config)?;
+        let beside_file = |path: PathBuf| match file.as_deref().and_then(Path::parent) {
+            Some(folder) => folder.join(path),
+            None => path,
+        };
+        let named = data_dir.map(Path::to_owned).or_else(|| raw.data_dir.clone().map(beside_file));
+        Ok(access::file(&raw.access, &named.unwrap_or_else(|| DEFAULT_DATA_DIR.into()), beside_file))
+    }
+}
+
+/// The settings file and what stands in it: the one that is named, or else `wharf.toml` where it is there.
+fn read_file(named: Option<&Path>) -> anyhow::Result<(Option<PathBuf>, raw::File)> {
+    match named {
+        Some(path) => Ok((Some(path.to_owned()), raw::File::read(path)?)),
+        None if Path::new(DEFAULT_FILE).exists() => {
+            Ok((Some(DEFAULT_FILE.into()), raw::File::read(Path::new(DEFAULT_FILE))?))
+        }
+        None => Ok((None, raw::File::default())),
     }
 }
 

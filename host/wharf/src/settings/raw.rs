@@ -35,6 +35,9 @@ pub(crate) struct File {
     pub(crate) telemetry: super::telemetry::Raw,
     pub(crate) logs: super::watching::RawLogs,
     pub(crate) inspect: super::watching::RawInspect,
+    pub(crate) http: super::http::Raw,
+    pub(crate) tls: super::tls::Raw,
+    pub(crate) access: super::access::Raw,
 }
 
 /// `[log]`: the embedded queue.
