@@ -8,10 +8,12 @@ use wharf_drivers::DriverError;
 use wharf_runtime::WorkerError;
 
 /// An answer that is no success: `{"error_code":404,"message":"Connector x not found"}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = Error, example = json!({"error_code": 404, "message": "Connector orders not found"}))]
 pub(crate) struct ApiError {
     /// The HTTP status.
     error_code: u16,
+    /// What is wrong, for people; for an invalid configuration all that is wrong, a line each.
     message: String,
 }
 

@@ -5,13 +5,14 @@
 //! 1. [`front`](mod@front): a panic becomes a 500, a path that cannot be right is refused, one trailing slash is dropped;
 //! 2. the routes, one file for each resource: [`root`](mod@root), [`connectors`](mod@connectors),
 //!    [`tasks`](mod@tasks), [`plugins`](mod@plugins), [`topics`](mod@topics), [`records`](mod@records),
-//!    [`audit`](mod@audit), [`metrics`](mod@metrics);
+//!    [`audit`](mod@audit), [`metrics`](mod@metrics), [`docs`](mod@docs);
 //! 3. [`negotiate`](mod@negotiate): only where a route was found, `Accept` and `Content-Type` are looked at, as Jersey
 //!    does it;
 //! 4. the handler. What changes something runs to its end even when the caller goes away ([`app`](mod@app)).
 //!
 //! Every answer that is no success is `{"error_code":…,"message":…}` ([`error`](mod@error)), also for an unknown path.
-//! To add a route: a handler in its resource's file, a line in that file's `routes`, the methods in `Allow`, a test.
+//! To add a route: a handler in its resource's file with its `#[utoipa::path]`, a line in that file's `routes`, a line in
+//! [`openapi`](mod@openapi), the methods in `Allow`, a test.
 
 mod app;
 mod body;
@@ -24,9 +25,11 @@ mod query;
 
 mod audit;
 mod connectors;
+mod docs;
 pub mod ingest;
 mod internal;
 mod metrics;
+mod openapi;
 mod plugins;
 mod record;
 mod records;
@@ -85,6 +88,16 @@ impl Default for ApiOptions {
 /// The whole API over one worker.
 pub fn router(worker: Worker, options: ApiOptions) -> Router {
     let app = App::new(worker, options);
+    // The path is changed before the inner router sees it, so the inner one is the fallback of an outer one without
+    // any route of its own.
+    Router::new()
+        .fallback_service(routes().with_state(app))
+        .layer(from_fn(front::tidy))
+        .layer(tower_http::catch_panic::CatchPanicLayer::custom(front::panicked))
+}
+
+/// All routes, as they are after the path was tidied.
+fn routes() -> Router<App> {
     let json = Router::new()
         .merge(root::routes())
         .merge(connectors::routes())
@@ -93,18 +106,12 @@ pub fn router(worker: Worker, options: ApiOptions) -> Router {
         .merge(topics::routes())
         .merge(internal::routes())
         .merge(audit::routes())
+        .merge(docs::routes())
         .route_layer(from_fn(negotiate::json_only));
-    let inner = json
-        .merge(records::routes())
+    json.merge(records::routes())
         .merge(metrics::routes())
         .merge(plugins::uploads())
+        .merge(docs::pages())
         .fallback(front::not_found)
         .method_not_allowed_fallback(front::method_not_allowed)
-        .with_state(app);
-    // The path is changed before the inner router sees it, so the inner one is the fallback of an outer one without
-    // any route of its own.
-    Router::new()
-        .fallback_service(inner)
-        .layer(from_fn(front::tidy))
-        .layer(tower_http::catch_panic::CatchPanicLayer::custom(front::panicked))
 }

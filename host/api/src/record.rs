@@ -4,7 +4,7 @@ use serde::Serialize;
 use wharf_core::Delivery;
 
 /// One record as JSON shows it. Keys and values are strings where they are UTF-8, else `{"base64":"…"}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Record {
     /// The partition of the topic.
     pub partition: u32,
@@ -23,7 +23,8 @@ pub struct Record {
 }
 
 /// One header of a [`Record`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = RecordHeader)]
 pub struct Header {
     /// Its name.
     pub name: String,
@@ -32,7 +33,8 @@ pub struct Header {
 }
 
 /// Bytes as JSON shows them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = Bytes)]
 #[serde(untagged)]
 pub enum Cell {
     /// UTF-8.

@@ -31,7 +31,14 @@ pub(crate) fn routes() -> Router<App> {
     Router::new().route("/metrics", with_options(get(scrape), "HEAD,GET,OPTIONS"))
 }
 
-async fn scrape(State(app): State<App>) -> Result<Response, ApiError> {
+/// Shows figures for Prometheus, in its text format, whatever is accepted.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "getMetrics",
+    responses((status = 200, description = "The figures", body = String, content_type = "text/plain"))
+)]
+pub(crate) async fn scrape(State(app): State<App>) -> Result<Response, ApiError> {
     let mut families = Families::default();
     let labels =
         vec![("version".to_owned(), app.options.version.clone()), ("commit".to_owned(), app.options.commit.clone())];
