@@ -5,6 +5,7 @@ use utoipa::Modify;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::schema::{AnyOfBuilder, Object, Schema, SchemaType, Type};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder};
 
 use super::groups;
@@ -47,6 +48,7 @@ impl Modify for Complete {
         for (name, _, about) in ANSWERS {
             components.responses.insert((*name).to_owned(), refusal(about).into());
         }
+        components.schemas.values_mut().for_each(flattened_options);
         for (path, item) in &mut api.paths.paths {
             let reads = [&mut item.get, &mut item.head, &mut item.delete].into_iter().map(|it| (it, false));
             let writes = [&mut item.post, &mut item.put, &mut item.patch].into_iter().map(|it| (it, true));
@@ -56,6 +58,23 @@ impl Modify for Complete {
                     complete(operation, takes_body);
                 }
             }
+        }
+    }
+}
+
+/// A flattened `Option` is described as an object that has these fields and is `null` at the same time, or not: nothing is
+/// both. What is meant is an object that may have them.
+fn flattened_options(schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::AllOf(all)) = schema else { return };
+    for part in &mut all.items {
+        let RefOr::T(Schema::OneOf(choice)) = part else { continue };
+        let is_null = |it: &RefOr<Schema>| {
+            matches!(it, RefOr::T(Schema::Object(it)) if it.schema_type == SchemaType::Type(Type::Null))
+        };
+        if choice.items.iter().any(is_null) {
+            let fields = choice.items.iter().filter(|it| !is_null(it)).cloned();
+            let any = fields.fold(AnyOfBuilder::new(), AnyOfBuilder::item).item(Object::new());
+            *part = RefOr::T(Schema::AnyOf(any.build()));
         }
     }
 }

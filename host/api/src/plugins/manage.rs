@@ -91,7 +91,7 @@ pub(crate) struct InstallBody {
     path = "/plugins",
     operation_id = "installPlugin",
     params(params::Install),
-    request_body(content((Vec<u8> = "application/wasm"), (InstallBody = "application/json"))),
+    request_body(content(("application/wasm"), (InstallBody = "application/json"))),
     responses(
         (status = 201, description = "It is installed", body = Installed),
         (status = 400, description = "It is no plugin, or the policy forbids it"),
