@@ -51,8 +51,8 @@ public class Cycle {
         check("resume", client.resumeConnector(NAME));
         until("RUNNING again", () -> state("RUNNING"));
         check("restart", client.restartConnector(NAME));
-        var all = PostConnectorRestart.newBuilder().withConnectorName(NAME).withIncludeTasks(true).withOnlyFailed(false);
-        check("restart with tasks", client.restartConnector(all.build()));
+        var all = new PostConnectorRestart(NAME).withIncludeTasks(true).withOnlyFailed(false);
+        check("restart with tasks", client.restartConnector(all));
         until("RUNNING after restarts", () -> state("RUNNING"));
         check("restart a task", client.restartConnectorTask(NAME, 0));
         until("RUNNING after a task's restart", () -> state("RUNNING"));
@@ -72,7 +72,7 @@ public class Cycle {
         var result = client.validateConnectorPluginConfig(wrong.build());
         check("a missing topic is an error", result.getErrorCount() > 0);
         check("of its key", result.getConfigs().stream().anyMatch(
-            it -> it.getDefinition().get("name").equals("topic") && !((java.util.Collection<?>) it.getValue().get("errors")).isEmpty()));
+            it -> it.getDefinition().getName().equals("topic") && !it.getValue().getErrors().isEmpty()));
         var right = client.validateConnectorPluginConfig(wrong.withConfig("topic", "java").build());
         check("nothing else is", right.getErrorCount() == 0);
     }

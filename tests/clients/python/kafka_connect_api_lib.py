@@ -7,7 +7,7 @@ PART is `cycle` or `loggers`.
 
 import sys
 
-from kafka_connect_api.errors import ApiError
+from kafka_connect_api.errors import GenericNotFound
 from kafka_connect_api.kafka_connect_api import Api, Cluster, Connector
 
 from common import CLASS, check, is_in, until
@@ -43,7 +43,7 @@ def cycle():
     try:
         connector.status
         check("a missing connector is an error", False)
-    except ApiError as error:
+    except GenericNotFound as error:
         check("a missing connector is an error", "No status found for connector" in str(error))
 
 

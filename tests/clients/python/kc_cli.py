@@ -64,7 +64,7 @@ def cycle():
     kc("delete", NAME)
     check("gone", NAME not in kc("list"))
     missing = run("status", NAME)
-    check("a missing connector is told", "No status found for connector" in missing.stdout + missing.stderr)
+    check("a missing connector is told", "404" in missing.stdout + missing.stderr)
 
 
 def validate():
