@@ -124,7 +124,11 @@ fn existing<T>(answer: Result<T, WorkerError>) -> Result<Option<T>, WorkerError>
         (status = 409, description = "There is a connector of this name"),
     )
 )]
-pub(crate) async fn create(State(app): State<App>, headers: HeaderMap, Whole(body): Whole) -> Result<Response, ApiError> {
+pub(crate) async fn create(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Whole(body): Whole,
+) -> Result<Response, ApiError> {
     let create = Create::read(&body)?;
     created(&app, &headers, create).await
 }

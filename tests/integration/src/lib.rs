@@ -37,7 +37,7 @@ mod setup;
 mod wait;
 mod worker;
 
-pub use artifacts::component;
+pub use artifacts::{clients, component};
 pub use cli::Said;
 pub use files::{append, read, write};
 pub use http_server::{HttpServer, Seen};

@@ -3,9 +3,9 @@
 
 use utoipa::Modify;
 use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::schema::{AnyOfBuilder, Object, Schema, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::schema::{AnyOfBuilder, Object, Schema, SchemaType, Type};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder};
 
 use super::groups;
@@ -38,9 +38,8 @@ impl Modify for Complete {
             SecurityRequirement::new("password", [] as [&str; 0]),
         ]);
         let components = api.components.get_or_insert_default();
-        let scheme = |scheme, about: &str| {
-            SecurityScheme::Http(Http::builder().scheme(scheme).description(Some(about)).build())
-        };
+        let scheme =
+            |scheme, about: &str| SecurityScheme::Http(Http::builder().scheme(scheme).description(Some(about)).build());
         let token = scheme(HttpAuthScheme::Bearer, "A token from `wharf token`.");
         let password = scheme(HttpAuthScheme::Basic, "A user name and a token as its password.");
         components.add_security_scheme("token", token);
@@ -68,9 +67,7 @@ fn flattened_options(schema: &mut RefOr<Schema>) {
     let RefOr::T(Schema::AllOf(all)) = schema else { return };
     for part in &mut all.items {
         let RefOr::T(Schema::OneOf(choice)) = part else { continue };
-        let is_null = |it: &RefOr<Schema>| {
-            matches!(it, RefOr::T(Schema::Object(it)) if it.schema_type == SchemaType::Type(Type::Null))
-        };
+        let is_null = |it: &RefOr<Schema>| matches!(it, RefOr::T(Schema::Object(it)) if it.schema_type == SchemaType::Type(Type::Null));
         if choice.items.iter().any(is_null) {
             let fields = choice.items.iter().filter(|it| !is_null(it)).cloned();
             let any = fields.fold(AnyOfBuilder::new(), AnyOfBuilder::item).item(Object::new());

@@ -44,7 +44,11 @@ pub(super) const GROUPS: &[Group] = &[
         about: "Plugins and their configuration keys, in the shape of Kafka Connect.",
         prefixes: &["connector-plugins"],
     },
-    Group { name: "Plugins", about: "Installing, approving and checking plugins. Wharf's own.", prefixes: &["plugins"] },
+    Group {
+        name: "Plugins",
+        about: "Installing, approving and checking plugins. Wharf's own.",
+        prefixes: &["plugins"],
+    },
     Group { name: "Topics", about: "Topics of the queue and their records. Wharf's own.", prefixes: &["topics"] },
     Group { name: "Worker", about: "The worker itself, and whether it is well.", prefixes: &[""] },
     Group { name: "Loggers", about: "What the worker's log tells. As Kafka Connect.", prefixes: &["admin/loggers"] },
@@ -60,7 +64,8 @@ pub(super) const GROUPS: &[Group] = &[
 pub(super) fn of(path: &str) -> &'static str {
     let fits = |prefix: &str| {
         let mut segments = path.trim_start_matches('/').split('/');
-        prefix.is_empty() || prefix.split('/').all(|wanted| segments.next().is_some_and(|it| wanted == "*" || wanted == it))
+        prefix.is_empty()
+            || prefix.split('/').all(|wanted| segments.next().is_some_and(|it| wanted == "*" || wanted == it))
     };
     let all = GROUPS.iter().flat_map(|group| group.prefixes.iter().map(|prefix| (group.name, *prefix)));
     all.filter(|(_, prefix)| fits(prefix)).max_by_key(|(_, prefix)| prefix.len()).map_or("Worker", |(name, _)| name)

@@ -102,10 +102,10 @@ pub(crate) struct Records {
 #[into_params(parameter_in = Path)]
 pub(crate) struct Plugin {
     /// The plugin's name.
-    #[param(example = "file-source")]
+    #[param(example = "orders-source")]
     name: String,
     /// Its version.
-    #[param(example = "0.1.0")]
+    #[param(example = "1.2.0")]
     version: String,
 }
 

@@ -93,7 +93,10 @@ fn every_operation_says_what_it_is_and_answers_refusals_in_one_shape() {
         assert!(it["summary"].as_str().is_some_and(|text| text.ends_with('.') && text.len() < 150), "{here}: summary");
         let id = it["operationId"].as_str().unwrap_or_default().to_owned();
         let is_camel = id.starts_with(|c: char| c.is_ascii_lowercase()) && !id.contains(['_', ' ', '{']);
-        assert!(is_camel && id.contains(char::is_uppercase), "{here}: write operation_id = \"getThatThing\", not {id:?}");
+        assert!(
+            is_camel && id.contains(char::is_uppercase),
+            "{here}: write operation_id = \"getThatThing\", not {id:?}"
+        );
         let other = ids.insert(id.clone(), here.clone());
         assert_eq!(other, None, "{here} has the operation_id {id:?} too");
         for parameter in it["parameters"].as_array().into_iter().flatten() {
@@ -148,7 +151,10 @@ async fn the_description_and_the_page_are_served() {
     assert_eq!(answer.headers["content-type"], "application/json");
     assert_eq!(answer.body, text().as_bytes());
     let page = api.get("/docs/").await;
-    assert_eq!((page.status, &page.headers["content-type"]), (StatusCode::OK, &"text/html; charset=utf-8".parse().unwrap()));
+    assert_eq!(
+        (page.status, &page.headers["content-type"]),
+        (StatusCode::OK, &"text/html; charset=utf-8".parse().unwrap())
+    );
     let policy = page.headers["content-security-policy"].to_str().unwrap();
     assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"), "{policy}");
 }
