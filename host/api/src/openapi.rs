@@ -2,8 +2,8 @@
 //! repository.
 //!
 //! A handler says what it takes and answers in its `#[utoipa::path]`; its doc comment is the text. Here it is registered
-//! with one line. What holds for all operations is added afterwards ([`complete`]), so a handler names only the answers
-//! that are its own, and a refusal needs no body: it is always [`ApiError`]. Tests hold three things: the checked-in copy
+//! with one line. What holds for all operations is added afterwards ([`complete`], [`wording`], [`groups`]), so a handler
+//! names only the answers that are its own, and a refusal needs no body: it is always [`ApiError`]. Tests hold three things: the checked-in copy
 //! is what the code says, every route is described, and nothing else is.
 //!
 //! Not described, because it holds everywhere: one trailing slash is dropped, `HEAD` goes wherever `GET` does, `OPTIONS`
@@ -14,6 +14,7 @@ mod complete;
 mod groups;
 pub(crate) mod params;
 pub(crate) mod shapes;
+mod wording;
 
 use std::sync::LazyLock;
 

@@ -21,7 +21,12 @@ SINK = {"connector.class": "file-sink", "file": f"{FILES}/out.txt", "topics": "o
 CONNECTORS = {"orders": SOURCE, "copy": SINK, "spare": {**SOURCE, "topic": "spare"}}
 
 # Operations whose body is a configuration.
-CONFIGURED = ("putConnectorConfig", "createNamedConnector", "patchConnectorConfig", "validateConnectorPluginConfig")
+CONFIGURED = (
+    "putConnectorConfig",
+    "createNamedConnector",
+    "patchConnectorConfig",
+    "putConnectorPluginConfigValidate",
+)
 # The texts by which Kafka Connect's own 500 for a body that cannot be read is known; its clients rely on that status.
 UNREADABLE = (
     "the request body is not the JSON that is wanted here",

@@ -8,7 +8,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder};
 
-use super::groups;
+use super::{groups, wording};
 
 /// Answers that any operation may give: the name of the component, the status and what it means.
 const ANSWERS: &[(&str, &str, &str)] = &[
@@ -49,11 +49,17 @@ impl Modify for Complete {
         }
         components.schemas.values_mut().for_each(flattened_options);
         for (path, item) in &mut api.paths.paths {
-            let reads = [&mut item.get, &mut item.head, &mut item.delete].into_iter().map(|it| (it, false));
-            let writes = [&mut item.post, &mut item.put, &mut item.patch].into_iter().map(|it| (it, true));
-            for (operation, takes_body) in reads.chain(writes) {
+            let operations = [
+                ("get", &mut item.get, false),
+                ("delete", &mut item.delete, false),
+                ("post", &mut item.post, true),
+                ("put", &mut item.put, true),
+                ("patch", &mut item.patch, true),
+            ];
+            for (method, operation, takes_body) in operations {
                 if let Some(operation) = operation {
                     operation.tags = Some(vec![groups::of(path).to_owned()]);
+                    wording::complete(operation, method, path);
                     complete(operation, takes_body);
                 }
             }
