@@ -1,4 +1,4 @@
-"""The command `kc` of kafka-connect-py through the life of a connector.
+"""The command `kc` of kafka-connect-py, and the library in it, through the life of a connector.
 
     python kc_cli.py URL PART FILE
 
@@ -9,6 +9,8 @@ import json
 import pathlib
 import subprocess
 import sys
+
+from kafka_connect import KafkaConnect
 
 from common import CLASS, check, is_in, until
 
@@ -69,11 +71,14 @@ def cycle():
 
 def validate():
     wrong = {"name": "x", "connector.class": CLASS, "file": FILE}
-    said = kc("validate-config", "--config-data", json.dumps(wrong), "FileStreamSourceConnector")
+    # Through the library: `kc validate-config` itself sends the configuration as a JSON string, which Kafka Connect takes
+    # no more than Wharf does.
+    client = KafkaConnect(URL)
+    said = client.validate_connector_config("FileStreamSourceConnector", wrong)
     errors = {it["value"]["name"]: it["value"]["errors"] for it in said["configs"]}
     check("a missing topic is an error of its key", said["error_count"] > 0 and errors["topic"])
     right = {**wrong, "topic": "kc"}
-    said = kc("validate-config", "--config-data", json.dumps(right), "FileStreamSourceConnector")
+    said = client.validate_connector_config("FileStreamSourceConnector", right)
     check("nothing else is", said["error_count"] == 0)
 
 
@@ -82,6 +87,7 @@ def topics():
     until("the topic is known", lambda: kc("list-topics", NAME)[NAME]["topics"] == ["kc"])
     kc("reset-topics", NAME)
     kc("delete", NAME)
+    check("reset and delete", NAME not in kc("list"))
 
 
 {"cycle": cycle, "validate": validate, "topics": topics}[PART]()
