@@ -11,6 +11,7 @@ use wharf_core::audit::{AuditQuery, AuditRecord};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::negotiate::with_options;
+use crate::openapi::params;
 use crate::query::Query;
 use crate::records::number;
 
@@ -21,7 +22,20 @@ pub(crate) fn routes() -> Router<App> {
     Router::new().route("/audit", with_options(get(list), "HEAD,GET,OPTIONS"))
 }
 
-async fn list(State(app): State<App>, query: Query) -> Result<Json<Vec<AuditRecord>>, ApiError> {
+/// Lists what was denied to plugins and done to them.
+///
+/// The latest records, the newest last. Older ones are in the file `audit.log`.
+#[utoipa::path(
+    get,
+    path = "/audit",
+    operation_id = "listAudit",
+    params(params::Audit),
+    responses(
+        (status = 200, description = "The records", body = Vec<AuditRecord>),
+        (status = 400, description = "A number is none"),
+    )
+)]
+pub(crate) async fn list(State(app): State<App>, query: Query) -> Result<Json<Vec<AuditRecord>>, ApiError> {
     let text = |name: &str| query.first(name).filter(|value| !value.is_empty()).map(str::to_owned);
     let asked = AuditQuery {
         connector: text("connector"),

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::Serialize;
+use utoipa::ToSchema;
 use wharf_core::Config;
 use wharf_core::status::{ConnectorInfo, ConnectorStatus};
 use wharf_runtime::{ConnectorProgress, ConnectorUsage, WorkerError};
@@ -20,6 +21,7 @@ use crate::error::ApiError;
 use crate::front;
 use crate::negotiate::with_options;
 use crate::openmessaging;
+use crate::openapi::{params, shapes};
 use crate::path::{Name, location};
 use crate::query::Query;
 
@@ -41,22 +43,44 @@ pub(crate) fn routes() -> Router<App> {
         .route("/connectors/{name}/restart", with_options(post(restart), "POST,OPTIONS"))
 }
 
+/// The answer to `GET /connectors`.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum Listed {
+    /// Without `expand`.
+    Names(Vec<String>),
+    /// With it, by name.
+    Expanded(BTreeMap<String, Expanded>),
+}
+
 /// What `?expand=` adds to a name.
-#[derive(Default, Serialize)]
-struct Expanded {
+#[derive(Default, Serialize, ToSchema)]
+#[schema(as = ExpandedConnector)]
+pub(crate) struct Expanded {
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<ConnectorStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     info: Option<ConnectorInfo>,
 }
 
-async fn list(State(app): State<App>, caller: Caller, query: Query) -> Result<Response, ApiError> {
+/// Lists the connectors.
+///
+/// Their names, sorted; with `expand` an object with what was asked for of each. A connector that is deleted meanwhile is
+/// left out.
+#[utoipa::path(
+    get,
+    path = "/connectors",
+    operation_id = "listConnectors",
+    params(params::Expand),
+    responses((status = 200, description = "Names, or what was asked for by name", body = Listed))
+)]
+pub(crate) async fn list(State(app): State<App>, caller: Caller, query: Query) -> Result<Json<Listed>, ApiError> {
     let worker = &app.worker;
     app.ask(async {
         let mut names = worker.connectors().await;
         names.retain(|name| caller.sees(name));
         if query.first("expand").is_none() {
-            return Ok(Json(names).into_response());
+            return Ok(Json(Listed::Names(names)));
         }
         let wants = |what: &str| query.all("expand").any(|value| value == what);
         let (status, info) = (wants("status"), wants("info"));
@@ -74,7 +98,7 @@ async fn list(State(app): State<App>, caller: Caller, query: Query) -> Result<Re
                 all.insert(name, expanded);
             }
         }
-        Ok::<_, ApiError>(Json(all).into_response())
+        Ok::<_, ApiError>(Json(Listed::Expanded(all)))
     })
     .await
 }
@@ -87,7 +111,23 @@ fn existing<T>(answer: Result<T, WorkerError>) -> Result<Option<T>, WorkerError>
     }
 }
 
-async fn create(
+/// Creates a connector.
+///
+/// `name` may stand in the configuration too, and must be the same then. Nothing is stored unless everything is right; the
+/// message of a 400 holds all that is wrong.
+#[utoipa::path(
+    post,
+    path = "/connectors",
+    operation_id = "createConnector",
+    request_body = shapes::CreateConnector,
+    responses(
+        (status = 201, description = "It was created", body = ConnectorInfo,
+            headers(("Location" = String, description = "Where it is found"))),
+        (status = 400, description = "The configuration is invalid"),
+        (status = 409, description = "There is a connector of this name"),
+    )
+)]
+pub(crate) async fn create(
     State(app): State<App>,
     caller: Caller,
     headers: HeaderMap,
@@ -98,8 +138,24 @@ async fn create(
     created(&app, &headers, create).await
 }
 
-/// OpenMessaging's verb.
-async fn create_named(
+/// Creates a connector by its own path. OpenMessaging's verb.
+///
+/// Takes the configuration itself, or what `POST /connectors` takes.
+#[utoipa::path(
+    post,
+    path = "/connectors/{name}",
+    operation_id = "createNamedConnector",
+    params(params::Connector),
+    request_body = shapes::CreateNamedConnector,
+    responses(
+        (status = 201, description = "It was created", body = ConnectorInfo,
+            headers(("Location" = String, description = "Where it is found"))),
+        (status = 400, description = "The configuration is invalid"),
+        (status = 405, description = "There is no body: Kafka Connect has no such route"),
+        (status = 409, description = "There is a connector of this name"),
+    )
+)]
+pub(crate) async fn create_named(
     State(app): State<App>,
     caller: Caller,
     Name(name): Name,
@@ -123,7 +179,18 @@ pub(crate) async fn created(app: &App, headers: &HeaderMap, create: Create) -> R
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(info)).into_response())
 }
 
-async fn show(
+/// Shows a connector: its configuration and its tasks.
+#[utoipa::path(
+    get,
+    path = "/connectors/{name}",
+    operation_id = "getConnector",
+    params(params::Connector),
+    responses(
+        (status = 200, description = "The connector", body = ConnectorInfo),
+        (status = 404, description = "There is no such connector"),
+    )
+)]
+pub(crate) async fn show(
     State(app): State<App>,
     Name(name): Name,
     method: Method,
@@ -136,16 +203,62 @@ async fn show(
     app.ask(app.worker.connector(&name)).await.map(|info| Json(info).into_response())
 }
 
-async fn delete(State(app): State<App>, Name(name): Name) -> Result<StatusCode, ApiError> {
+/// Deletes a connector.
+///
+/// Its tasks are stopped first. Its offsets and the topics it wrote are kept.
+#[utoipa::path(
+    delete,
+    path = "/connectors/{name}",
+    operation_id = "deleteConnector",
+    params(params::Connector),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 404, description = "There is no such connector"),
+        (status = 409, description = "Another change is on its way: try again"),
+    )
+)]
+pub(crate) async fn delete(State(app): State<App>, Name(name): Name) -> Result<StatusCode, ApiError> {
     app.command(|worker| async move { worker.delete(&name).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn config(State(app): State<App>, Name(name): Name) -> Result<Json<Config>, ApiError> {
+/// Shows the configuration of a connector.
+///
+/// All values are text. Passwords are masked, and placeholders such as `${env:VAR}` are shown unresolved.
+#[utoipa::path(
+    get,
+    path = "/connectors/{name}/config",
+    operation_id = "getConnectorConfig",
+    params(params::Connector),
+    responses(
+        (status = 200, description = "The configuration", body = BTreeMap<String, String>,
+            example = json!({"name": "orders", "connector.class": "file-source", "file": "/data/orders.txt", "topic": "orders"})),
+        (status = 404, description = "There is no such connector"),
+    )
+)]
+pub(crate) async fn config(State(app): State<App>, Name(name): Name) -> Result<Json<Config>, ApiError> {
     app.ask(app.worker.config(&name)).await.map(Json)
 }
 
-async fn put_config(
+/// Creates a connector, or changes the configuration of one.
+///
+/// What is sent takes the place of the whole configuration. The tasks are started again with it.
+#[utoipa::path(
+    put,
+    path = "/connectors/{name}/config",
+    operation_id = "putConnectorConfig",
+    params(params::Connector),
+    request_body(content = BTreeMap<String, shapes::ConfigValue>,
+        example = json!({"connector.class": "file-source", "file": "/data/orders.txt", "topic": "orders"})),
+    responses(
+        (status = 200, description = "It was changed", body = ConnectorInfo),
+        (status = 201, description = "It was created", body = ConnectorInfo,
+            headers(("Location" = String, description = "Where it is found"))),
+        (status = 400, description = "The configuration is invalid"),
+        (status = 409, description = "Another change is on its way: try again"),
+    )
+)]
+pub(crate) async fn put_config(
     State(app): State<App>,
     Name(name): Name,
     headers: HeaderMap,
@@ -186,37 +299,119 @@ pub(crate) async fn patch_config(
     app.command(|worker| async move { worker.patch_config(&name, patch, None).await }).await.map(Json)
 }
 
-async fn status(State(app): State<App>, Name(name): Name) -> Result<Json<ConnectorStatus>, ApiError> {
+/// Shows what a connector and its tasks are doing.
+#[utoipa::path(
+    get,
+    path = "/connectors/{name}/status",
+    operation_id = "getConnectorStatus",
+    params(params::Connector),
+    responses(
+        (status = 200, description = "The states", body = ConnectorStatus),
+        (status = 404, description = "There is no such connector"),
+    )
+)]
+pub(crate) async fn status(State(app): State<App>, Name(name): Name) -> Result<Json<ConnectorStatus>, ApiError> {
     app.ask(app.worker.status(&name)).await.map(Json)
 }
 
-/// Wharf's own: rows, bytes and lag of each task.
-async fn progress(State(app): State<App>, Name(name): Name) -> Result<Json<ConnectorProgress>, ApiError> {
+/// Shows how far the tasks of a connector have come: rows, bytes and lag.
+#[utoipa::path(
+    get,
+    path = "/connectors/{name}/progress",
+    operation_id = "getConnectorProgress",
+    params(params::Connector),
+    responses(
+        (status = 200, description = "The figures", body = ConnectorProgress),
+        (status = 404, description = "There is no such connector"),
+    )
+)]
+pub(crate) async fn progress(State(app): State<App>, Name(name): Name) -> Result<Json<ConnectorProgress>, ApiError> {
     app.ask(app.worker.progress(&name)).await.map(Json)
 }
 
-/// Wharf's own: memory, CPU time, calls, denials and kills of each task.
-async fn usage(State(app): State<App>, Name(name): Name) -> Result<Json<ConnectorUsage>, ApiError> {
+/// Shows what the tasks of a connector use: memory, CPU time, calls, denials and kills.
+#[utoipa::path(
+    get,
+    path = "/connectors/{name}/usage",
+    operation_id = "getConnectorUsage",
+    params(params::Connector),
+    responses(
+        (status = 200, description = "The figures", body = ConnectorUsage),
+        (status = 404, description = "There is no such connector"),
+    )
+)]
+pub(crate) async fn usage(State(app): State<App>, Name(name): Name) -> Result<Json<ConnectorUsage>, ApiError> {
     app.ask(app.worker.usage(&name)).await.map(Json)
 }
 
-async fn pause(State(app): State<App>, Name(name): Name) -> Result<StatusCode, ApiError> {
+/// Pauses a connector: its tasks keep their instances and do nothing.
+#[utoipa::path(
+    put,
+    path = "/connectors/{name}/pause",
+    operation_id = "pauseConnector",
+    params(params::Connector),
+    responses(
+        (status = 202, description = "It is being paused, or was already"),
+        (status = 404, description = "There is no such connector"),
+        (status = 409, description = "Another change is on its way: try again"),
+    )
+)]
+pub(crate) async fn pause(State(app): State<App>, Name(name): Name) -> Result<StatusCode, ApiError> {
     app.command(|worker| async move { worker.pause(&name).await }).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
-async fn resume(State(app): State<App>, Name(name): Name) -> Result<StatusCode, ApiError> {
+/// Resumes a connector that is paused or stopped.
+#[utoipa::path(
+    put,
+    path = "/connectors/{name}/resume",
+    operation_id = "resumeConnector",
+    params(params::Connector),
+    responses(
+        (status = 202, description = "It is being resumed, or runs already"),
+        (status = 404, description = "There is no such connector"),
+        (status = 409, description = "Another change is on its way: try again"),
+    )
+)]
+pub(crate) async fn resume(State(app): State<App>, Name(name): Name) -> Result<StatusCode, ApiError> {
     app.command(|worker| async move { worker.resume(&name).await }).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
-async fn stop(State(app): State<App>, Name(name): Name) -> Result<StatusCode, ApiError> {
+/// Stops a connector: it has no tasks then; its configuration and its offsets are kept.
+#[utoipa::path(
+    put,
+    path = "/connectors/{name}/stop",
+    operation_id = "stopConnector",
+    params(params::Connector),
+    responses(
+        (status = 204, description = "It is being stopped, or was already"),
+        (status = 404, description = "There is no such connector"),
+        (status = 409, description = "Another change is on its way: try again"),
+    )
+)]
+pub(crate) async fn stop(State(app): State<App>, Name(name): Name) -> Result<StatusCode, ApiError> {
     app.command(|worker| async move { worker.stop(&name).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Without parameters: the connector alone, 204. With one of them: 202 and the status that the restart begins from.
-async fn restart(State(app): State<App>, Name(name): Name, query: Query) -> Result<Response, ApiError> {
+/// Restarts a connector.
+///
+/// Without parameters the connector alone, which is answered with 204. With one of them 202 and the status that the restart
+/// begins from.
+#[utoipa::path(
+    post,
+    path = "/connectors/{name}/restart",
+    operation_id = "restartConnector",
+    params(params::Connector, params::Restart),
+    responses(
+        (status = 202, description = "What was asked for is being restarted", body = ConnectorStatus),
+        (status = 204, description = "The connector was restarted"),
+        (status = 404, description = "There is no such connector"),
+        (status = 409, description = "Another change is on its way: try again"),
+    )
+)]
+pub(crate) async fn restart(State(app): State<App>, Name(name): Name, query: Query) -> Result<Response, ApiError> {
     let (tasks, only_failed) = (query.flag("includeTasks"), query.flag("onlyFailed"));
     if !tasks && !only_failed {
         app.command(|worker| async move { worker.restart(&name).await }).await?;

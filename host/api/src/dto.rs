@@ -164,17 +164,22 @@ fn text(value: &RawValue, key: &str) -> Result<Option<String>, ApiError> {
 }
 
 /// The answer to `GET /`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct ServerInfo<'a> {
+    /// Wharf's version.
     pub(crate) version: &'a str,
+    /// The commit it was built from.
     pub(crate) commit: &'a str,
+    /// The name of the cluster, from the worker's settings.
     pub(crate) kafka_cluster_id: &'a str,
 }
 
 /// The answer to `GET /health`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Health {
+    /// `healthy`, `starting` or `unhealthy`.
     pub(crate) status: &'static str,
+    /// For people.
     pub(crate) message: String,
 }
 

@@ -13,6 +13,7 @@ use wharf_runtime::WorkerError;
 pub(crate) struct ApiError {
     /// The HTTP status.
     error_code: u16,
+    /// What is wrong, for people; for an invalid configuration all that is wrong, a line each.
     message: String,
 }
 

@@ -11,8 +11,9 @@
 //! 5. the handler. What changes something runs to its end even when the caller goes away ([`app`](mod@app)).
 //!
 //! Every answer that is no success is `{"error_code":…,"message":…}` ([`error`](mod@error)), also for an unknown path.
-//! To add a route: a handler in its resource's file, a line in that file's `routes`, the methods in `Allow`, a line in
-//! the table of [`access`](mod@access), a test. [`listen`] runs the router on a port.
+//! To add a route: a handler in its resource's file with its `#[utoipa::path]`, a line in that file's `routes`, a line in
+//! [`openapi`](mod@openapi), the methods in `Allow`, a line in the table of [`access`](mod@access), a test. [`listen`]
+//! runs the router on a port.
 
 mod access;
 mod app;
@@ -27,6 +28,7 @@ mod query;
 mod active_topics;
 mod audit;
 mod connectors;
+mod docs;
 pub mod ingest;
 mod inspect;
 mod internal;
@@ -35,6 +37,7 @@ mod loggers;
 mod logs;
 pub mod metrics;
 mod offsets;
+mod openapi;
 mod openmessaging;
 mod plugins;
 mod probes;
@@ -158,6 +161,23 @@ impl Default for ApiOptions {
 pub fn router(worker: Worker, options: ApiOptions) -> Router {
     let app = App::new(worker, options);
     let options = app.options.clone();
+    // The path is changed before the inner router sees it, so the inner one is the fallback of an outer one without
+    // any route of its own.
+    let inner = routes().with_state(app);
+    let mut outer = Router::new().fallback_service(guarded(inner, &options)).layer(from_fn(front::tidy));
+    if let Some(rate) = options.requests_per_second {
+        // Two seconds' worth at once: a page that opens sends some requests together.
+        let rate = f64::from(rate.max(1));
+        outer = outer.layer(from_fn_with_state(Arc::new(Buckets::new(rate, rate * 2.0)), calm));
+    }
+    if let Some(cors) = &options.cors {
+        outer = outer.layer(cors.layer());
+    }
+    outer.layer(tower_http::catch_panic::CatchPanicLayer::custom(front::panicked))
+}
+
+/// All routes, as they are after the path was tidied.
+fn routes() -> Router<App> {
     let json = Router::new()
         .merge(root::routes())
         .merge(connectors::routes())
@@ -172,28 +192,15 @@ pub fn router(worker: Worker, options: ApiOptions) -> Router {
         .merge(internal::routes())
         .merge(audit::routes())
         .merge(loggers::routes())
+        .merge(docs::routes())
         .route_layer(from_fn(negotiate::json_only));
-    let inner = json
-        .merge(records::routes())
+    json.merge(records::routes())
         .merge(metrics::routes())
         .merge(probes::routes())
         .merge(logs::routes())
         .merge(inspect::routes())
         .merge(plugins::uploads())
+        .merge(docs::pages())
         .fallback(front::not_found)
         .method_not_allowed_fallback(front::method_not_allowed)
-        .with_state(app);
-    // The path is changed before the inner router sees it, so the inner one is the fallback of an outer one without
-    // any route of its own.
-    let mut outer = Router::new().fallback_service(guarded(inner, &options)).layer(from_fn(front::tidy));
-    if let Some(rate) = options.requests_per_second {
-        // Two seconds' worth at once: a page that opens sends some requests together.
-        let rate = f64::from(rate.max(1));
-        outer = outer.layer(from_fn_with_state(Arc::new(Buckets::new(rate, rate * 2.0)), calm));
-    }
-    if let Some(cors) = &options.cors {
-        outer = outer.layer(cors.layer());
-    }
-    outer
-        .layer(tower_http::catch_panic::CatchPanicLayer::custom(front::panicked))
 }

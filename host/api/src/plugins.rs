@@ -1,6 +1,6 @@
 //! Plugins: in Kafka Connect's shape, and in Wharf's own.
 
-mod manage;
+pub(crate) mod manage;
 
 use std::collections::HashMap;
 
@@ -8,11 +8,13 @@ use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
+use utoipa::ToSchema;
 use wharf_core::Descriptor;
 use wharf_core::plugin::{Catalog, ConfigKey, Installed, Kind, Plugin, SignatureState};
 
 use crate::app::App;
 use crate::negotiate::with_options;
+use crate::openapi::params;
 use crate::query::Query;
 
 pub(crate) fn routes() -> Router<App> {
@@ -34,16 +36,29 @@ pub(crate) fn uploads() -> Router<App> {
 }
 
 /// One line of `GET /connector-plugins`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-struct KafkaPlugin {
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[schema(as = ConnectorPlugin)]
+pub(crate) struct KafkaPlugin {
+    /// The Java class that it stands in for, or its name.
     class: String,
+    /// `source`, `sink` or `transformation`.
     #[serde(rename = "type")]
     kind: &'static str,
+    /// SemVer.
     version: String,
 }
 
-/// Without `?connectorsOnly`, or where it is empty or `true`, sources and sinks; else, as Java reads it, all kinds.
-async fn kafka_list(State(app): State<App>, query: Query) -> Json<Vec<KafkaPlugin>> {
+/// Lists the plugins in Kafka Connect's shape.
+///
+/// Without `connectorsOnly`, or where it is empty or `true`, sources and sinks; else, as Java reads it, all kinds.
+#[utoipa::path(
+    get,
+    path = "/connector-plugins",
+    operation_id = "listConnectorPlugins",
+    params(params::ConnectorsOnly),
+    responses((status = 200, description = "The plugins", body = Vec<KafkaPlugin>))
+)]
+pub(crate) async fn kafka_list(State(app): State<App>, query: Query) -> Json<Vec<KafkaPlugin>> {
     let all = query.first("connectorsOnly").is_some_and(|it| !it.is_empty() && !it.eq_ignore_ascii_case("true"));
     let plugins = app.worker.catalog().list();
     let shown = plugins.iter().map(|plugin| plugin.descriptor()).filter(|it| all || it.kind != Kind::Transform);
@@ -58,24 +73,34 @@ fn kafka_plugin(descriptor: &Descriptor) -> KafkaPlugin {
 }
 
 /// The answer to `GET /plugins`.
-#[derive(Debug, Serialize)]
-struct Plugins {
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Plugins {
+    /// Those that may be used.
     plugins: Vec<WharfPlugin>,
     /// Files in the plugins directory that are no plugin.
     broken: Vec<Broken>,
 }
 
-#[derive(Debug, Serialize)]
-struct WharfPlugin {
+/// A plugin that may be used.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Plugin)]
+pub(crate) struct WharfPlugin {
     name: String,
     version: String,
     kind: Kind,
+    /// The digest of its bytes.
     sha256: String,
+    /// Other names for `connector.class`.
     aliases: Vec<String>,
+    /// One sentence.
     summary: String,
+    /// Markdown.
     documentation: String,
+    /// Its configuration keys.
     keys: Vec<ConfigKey>,
+    /// In bytes.
     size: u64,
+    /// The interfaces that it imports.
     imports: Vec<String>,
     /// What is known of the file; absent where nobody keeps records.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
@@ -85,7 +110,8 @@ struct WharfPlugin {
 }
 
 /// What is known of a plugin's file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PluginFile)]
 struct OnDisk {
     file: String,
     origin: String,
@@ -94,7 +120,9 @@ struct OnDisk {
     approved_at: Option<i64>,
 }
 
-#[derive(Debug, Serialize)]
+/// A file that is no plugin, or one that may not run.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BrokenPlugin)]
 struct Broken {
     file: String,
     code: &'static str,
@@ -106,7 +134,14 @@ struct Broken {
     sha256: Option<String>,
 }
 
-async fn list(State(app): State<App>) -> Json<Plugins> {
+/// Lists the plugins, all that is known of them, and what is wrong with others.
+#[utoipa::path(
+    get,
+    path = "/plugins",
+    operation_id = "listPlugins",
+    responses((status = 200, description = "The plugins", body = Plugins))
+)]
+pub(crate) async fn list(State(app): State<App>) -> Json<Plugins> {
     let catalog = app.worker.catalog();
     let files = files(&*catalog);
     let mut used: HashMap<(String, String), Vec<String>> = HashMap::new();

@@ -19,6 +19,7 @@ use wharf_drivers::{Consumer, ConsumerOptions, Driver, Polled, Start, TopicInfo}
 use crate::app::App;
 use crate::error::ApiError;
 use crate::negotiate::{accepts, with_options};
+use crate::openapi::params;
 use crate::path;
 use crate::query::Query;
 use crate::record::Record;
@@ -58,7 +59,27 @@ struct Page {
     bytes: usize,
 }
 
-async fn read(
+/// Reads records of a partition.
+///
+/// As JSON, or one value a line where the caller prefers `text/plain`. At most 10,000 records, and no more once the values
+/// of one answer have 8 MiB.
+#[utoipa::path(
+    get,
+    path = "/topics/{topic}/partitions/{partition}/records",
+    operation_id = "readRecords",
+    params(params::Partition, params::Records),
+    responses(
+        (status = 200, description = "The records", content(
+            (Vec<Record> = "application/json"),
+            (String = "text/plain"),
+        ), headers(("wharf-next-position" = i64, description = "Where the next request goes on"))),
+        (status = 400, description = "A number is none"),
+        (status = 404, description = "There is no such topic or partition"),
+        (status = 406, description = "The caller takes neither JSON nor text"),
+        (status = 501, description = "This queue does not let topics be looked at"),
+    )
+)]
+pub(crate) async fn read(
     State(app): State<App>,
     Topic(topic): Topic,
     Partition(partition): Partition,
@@ -89,7 +110,7 @@ async fn read(
 }
 
 /// The partition of the path.
-struct Partition(u32);
+pub(crate) struct Partition(u32);
 
 impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Partition {
     type Rejection = ApiError;

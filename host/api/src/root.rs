@@ -16,14 +16,34 @@ pub(crate) fn routes() -> Router<App> {
         .route("/health", with_options(get(health), "HEAD,GET,OPTIONS"))
 }
 
-async fn server(State(app): State<App>) -> Response {
+/// Says which Wharf this is.
+#[utoipa::path(
+    get,
+    path = "/",
+    operation_id = "getServerInfo",
+    responses((status = 200, description = "The worker", body = dto::ServerInfo<'static>))
+)]
+pub(crate) async fn server(State(app): State<App>) -> Response {
     let options = &app.options;
     let cluster = &app.worker.options().cluster_id;
     Json(dto::ServerInfo { version: &options.version, commit: &options.commit, kafka_cluster_id: cluster })
         .into_response()
 }
 
-async fn health(State(app): State<App>) -> (StatusCode, Json<dto::Health>) {
+/// Says whether the worker can do its work.
+///
+/// As Kafka Connect does it; failures have the same shape as the success.
+#[utoipa::path(
+    get,
+    path = "/health",
+    operation_id = "getHealth",
+    responses(
+        (status = 200, description = "It can", body = dto::Health),
+        (status = 500, description = "It cannot: the message says why", body = dto::Health),
+        (status = 503, description = "It is starting", body = dto::Health),
+    )
+)]
+pub(crate) async fn health(State(app): State<App>) -> (StatusCode, Json<dto::Health>) {
     use wharf_runtime::Health;
     let (code, status, message) = match app.worker.health() {
         Health::Healthy => {

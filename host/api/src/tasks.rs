@@ -13,17 +13,29 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::internal;
 use crate::negotiate::with_options;
+use crate::openapi::params;
 use crate::path::{Name, TaskOf};
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
-        .route("/connectors/{name}/tasks", with_options(get(list).post(internal::refuse), "HEAD,POST,GET,OPTIONS"))
+        .route("/connectors/{name}/tasks", with_options(get(list).post(internal::put_tasks), "HEAD,POST,GET,OPTIONS"))
         .route("/connectors/{name}/tasks-config", with_options(get(configs), "HEAD,GET,OPTIONS"))
         .route("/connectors/{name}/tasks/{task}/status", with_options(get(status), "HEAD,GET,OPTIONS"))
         .route("/connectors/{name}/tasks/{task}/restart", with_options(post(restart), "POST,OPTIONS"))
 }
 
-async fn list(State(app): State<App>, Name(name): Name) -> Result<Json<Vec<TaskInfo>>, ApiError> {
+/// Lists the tasks of a connector with their configurations.
+#[utoipa::path(
+    get,
+    path = "/connectors/{name}/tasks",
+    operation_id = "listTasks",
+    params(params::Connector),
+    responses(
+        (status = 200, description = "The tasks, by number", body = Vec<TaskInfo>),
+        (status = 404, description = "There is no such connector"),
+    )
+)]
+pub(crate) async fn list(State(app): State<App>, Name(name): Name) -> Result<Json<Vec<TaskInfo>>, ApiError> {
     app.ask(app.worker.tasks(&name)).await.map(Json)
 }
 
@@ -47,14 +59,37 @@ pub(crate) async fn configs(
     Ok(Json(tasks.into_iter().map(named).collect()))
 }
 
-async fn status(State(app): State<App>, of: TaskOf) -> Result<Json<TaskStatus>, ApiError> {
+/// Shows what a task is doing.
+#[utoipa::path(
+    get,
+    path = "/connectors/{name}/tasks/{task}/status",
+    operation_id = "getTaskStatus",
+    params(params::Task),
+    responses(
+        (status = 200, description = "Its state", body = TaskStatus),
+        (status = 404, description = "There is no such task"),
+    )
+)]
+pub(crate) async fn status(State(app): State<App>, of: TaskOf) -> Result<Json<TaskStatus>, ApiError> {
     let Ok(task) = u32::try_from(of.task) else {
         return Err(ApiError::not_found(format!("No status found for task {}-{}", of.connector, of.task)));
     };
     app.ask(app.worker.task_status(&of.connector, task)).await.map(Json)
 }
 
-async fn restart(State(app): State<App>, of: TaskOf) -> Result<StatusCode, ApiError> {
+/// Restarts a task, also one that is FAILED.
+#[utoipa::path(
+    post,
+    path = "/connectors/{name}/tasks/{task}/restart",
+    operation_id = "restartTask",
+    params(params::Task),
+    responses(
+        (status = 204, description = "It is being restarted"),
+        (status = 404, description = "There is no such task"),
+        (status = 409, description = "Another change is on its way: try again"),
+    )
+)]
+pub(crate) async fn restart(State(app): State<App>, of: TaskOf) -> Result<StatusCode, ApiError> {
     let Ok(task) = u32::try_from(of.task) else {
         return Err(ApiError::not_found(format!("Unknown task: {}-{}", of.connector, of.task)));
     };

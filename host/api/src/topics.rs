@@ -12,6 +12,7 @@ use wharf_drivers::{Admin, Driver, TopicInfo};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::negotiate::with_options;
+use crate::openapi::params;
 use crate::path;
 
 pub(crate) fn routes() -> Router<App> {
@@ -42,7 +43,17 @@ pub(crate) fn unknown(topic: &str) -> ApiError {
     ApiError::not_found(format!("Topic {topic} not found"))
 }
 
-async fn list(State(app): State<App>) -> Result<Json<Vec<TopicInfo>>, ApiError> {
+/// Lists the topics of the queue.
+#[utoipa::path(
+    get,
+    path = "/topics",
+    operation_id = "listTopics",
+    responses(
+        (status = 200, description = "The topics, by name", body = Vec<TopicInfo>),
+        (status = 501, description = "This queue does not let topics be looked at"),
+    )
+)]
+pub(crate) async fn list(State(app): State<App>) -> Result<Json<Vec<TopicInfo>>, ApiError> {
     let driver = app.worker.driver();
     app.ask(async {
         let admin = admin(&driver)?;
@@ -55,12 +66,36 @@ async fn list(State(app): State<App>) -> Result<Json<Vec<TopicInfo>>, ApiError> 
     .await
 }
 
-async fn show(State(app): State<App>, Topic(topic): Topic) -> Result<Json<TopicInfo>, ApiError> {
+/// Shows a topic and its partitions.
+#[utoipa::path(
+    get,
+    path = "/topics/{topic}",
+    operation_id = "getTopic",
+    params(params::Topic),
+    responses(
+        (status = 200, description = "The topic", body = TopicInfo),
+        (status = 404, description = "There is no such topic"),
+        (status = 501, description = "This queue does not let topics be looked at"),
+    )
+)]
+pub(crate) async fn show(State(app): State<App>, Topic(topic): Topic) -> Result<Json<TopicInfo>, ApiError> {
     let driver = app.worker.driver();
     app.ask(async { admin(&driver)?.describe(&topic).await?.ok_or_else(|| unknown(&topic)) }).await.map(Json)
 }
 
-async fn delete(State(app): State<App>, Topic(topic): Topic) -> Result<StatusCode, ApiError> {
+/// Deletes a topic and its records.
+#[utoipa::path(
+    delete,
+    path = "/topics/{topic}",
+    operation_id = "deleteTopic",
+    params(params::Topic),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 404, description = "There is no such topic"),
+        (status = 501, description = "This queue does not let topics be deleted"),
+    )
+)]
+pub(crate) async fn delete(State(app): State<App>, Topic(topic): Topic) -> Result<StatusCode, ApiError> {
     let driver = app.worker.driver();
     let deleted = app.ask(async { Ok::<_, ApiError>(admin(&driver)?.delete(&topic).await?) }).await?;
     if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(unknown(&topic)) }

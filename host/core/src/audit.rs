@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Something that an operator may have to account for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AuditEvent {
     /// Stable, for machines: `egress.name`, `egress.address`, `kill.memory-limit`, …
     pub code: String,
@@ -93,7 +93,7 @@ impl Auditor for NoAudit {
 }
 
 /// An event as it was taken down.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AuditRecord {
     /// Grows by one with each record of a worker's life, from 1; 0 for what is told of the trail's file itself.
     pub number: u64,

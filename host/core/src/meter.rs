@@ -23,7 +23,7 @@ pub struct Meter {
 }
 
 /// The figures as they stand.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Usage {
     /// Linear memory of the live instance, in bytes; 0 while there is none. While one instance takes another's place it
     /// is that of both.

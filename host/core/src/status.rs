@@ -7,7 +7,7 @@ use crate::meter::Usage;
 use crate::state::State;
 
 /// Which task.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TaskId {
     /// The connector's name.
     pub connector: String,
@@ -16,11 +16,12 @@ pub struct TaskId {
 }
 
 /// A connector, its configuration and its tasks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ConnectorInfo {
     /// Its name.
     pub name: String,
     /// Its configuration as it was posted, with `name` added.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
     pub config: Config,
     /// Its tasks.
     pub tasks: Vec<TaskId>,
@@ -30,16 +31,17 @@ pub struct ConnectorInfo {
 }
 
 /// A task and its configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TaskInfo {
     /// Which task.
     pub id: TaskId,
     /// Its configuration.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
     pub config: Config,
 }
 
 /// What a connector and its tasks are doing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ConnectorStatus {
     /// Its name.
     pub name: String,
@@ -53,7 +55,7 @@ pub struct ConnectorStatus {
 }
 
 /// What a connector is doing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ConnectorState {
     /// Its state.
     pub state: State,
@@ -72,7 +74,7 @@ pub struct ConnectorState {
 }
 
 /// What a task is doing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TaskStatus {
     /// Its number.
     pub id: u32,
@@ -109,7 +111,7 @@ pub struct Stalled {
 }
 
 /// The last failure of a task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LastFailure {
     /// A stable name: one of [`crate::DeathKind`]'s, or `retriable`, `invalid-config`, `fatal`, `rejected`, `queue`, `store`.
     pub class: String,

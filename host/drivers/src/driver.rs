@@ -278,7 +278,7 @@ pub trait Consumer: Send {
 }
 
 /// One partition of a topic.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PartitionInfo {
     /// Its number, from 0.
     pub partition: u32,
@@ -291,7 +291,7 @@ pub struct PartitionInfo {
 }
 
 /// A topic.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TopicInfo {
     /// Its name.
     pub name: String,

@@ -67,7 +67,7 @@ impl Counters {
 }
 
 /// How far a connector has come since it was configured or the worker started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ConnectorProgress {
     /// The connector's name.
     pub name: String,
@@ -79,7 +79,7 @@ pub struct ConnectorProgress {
 }
 
 /// How far a task has come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TaskProgress {
     /// Its number.
     pub task: u32,

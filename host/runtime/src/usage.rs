@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use wharf_core::meter::Usage;
 
 /// What a connector uses since it was configured or the worker started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ConnectorUsage {
     /// The connector's name.
     pub name: String,
@@ -16,7 +16,7 @@ pub struct ConnectorUsage {
 }
 
 /// What a task uses.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TaskUsage {
     /// Its number.
     pub task: u32,

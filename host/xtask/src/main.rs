@@ -1,8 +1,11 @@
-//! The project's automation: `cargo xtask plugins | fixtures | demo | bench | chaos | fuzz | test`.
+//! The project's automation: `cargo xtask plugins | fixtures | clients | openapi | demo | bench | chaos |
+//! fuzz | test`.
 //!
 //! Everything that a newcomer or a CI machine does with this repository goes through here, so that both do the same:
 //!
 //! - [`guests`] builds what runs as WebAssembly: the plugins that ship with Wharf, the examples and the test fixtures;
+//! - [`clients`] fetches the third-party clients of Kafka Connect that the tests put to a worker;
+//! - [`openapi`] writes the API's description from the code;
 //! - [`demo`] moves a real text through a source, the embedded log and a sink, kills the worker on the way and proves
 //!   that nothing was lost;
 //! - [`chaos`] kills workers under load for as long as one likes;
@@ -17,9 +20,11 @@
 
 mod bench;
 mod chaos;
+mod clients;
 mod demo;
 mod fuzz;
 mod guests;
+mod openapi;
 mod process;
 mod procfs;
 mod rest;
@@ -47,6 +52,10 @@ enum Command {
     Plugins,
     /// Builds the examples and the guests that misbehave, for the tests
     Fixtures,
+    /// Fetches the third-party clients that the tests put to a worker
+    Clients,
+    /// Writes docs/openapi.json from the code
+    Openapi,
     /// Moves a text of about 1 GB through a source, the log and a sink, with a kill on the way, and checks it
     Demo {
         /// A text file to take instead of one of this machine's
@@ -114,6 +123,8 @@ fn main() -> ExitCode {
     let done = Workspace::find().and_then(|workspace| match Cli::parse().command {
         Command::Plugins => guests::plugins(&workspace),
         Command::Fixtures => guests::fixtures(&workspace),
+        Command::Clients => clients::install(&workspace),
+        Command::Openapi => openapi::write(&workspace),
         Command::Demo { path, size_mb, keep } => demo::run(&workspace, &demo::Options { path, size_mb, keep }),
         Command::Chaos { minutes, rounds, seed, no_build } => {
             chaos::run(&workspace, &chaos::Options { minutes, rounds, seed, no_build })

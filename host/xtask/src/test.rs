@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::workspace::Workspace;
-use crate::{chaos, guests, process};
+use crate::{chaos, clients, guests, process};
 
 /// What the tests' own last lines say, added up.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +72,8 @@ fn steps(workspace: &Workspace, fast: bool, tally: &mut Tally) -> Result<()> {
         step("lints of the guests", || process::run(guest().args(GUESTS)))?;
         step("lints of the guests' tests", || process::run(guest().args(GUEST_TESTS)))?;
     }
+    // Early: where a registry or a tool is missing, that is said before anything is built.
+    step("third-party clients", || clients::install(workspace))?;
     step("plugins", || guests::plugins(workspace))?;
     step("fixtures", || guests::fixtures(workspace))?;
     step("the wharf binary", || process::run(host().args(["build", "--release", "-p", "wharf"])))?;

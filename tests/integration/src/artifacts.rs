@@ -53,6 +53,13 @@ pub fn component(name: &str) -> PathBuf {
     fixture
 }
 
+/// The folder with third-party clients of this kind. Fails the test where they were not installed.
+pub fn clients(kit: &str) -> PathBuf {
+    let dir = profile_dir().join("../clients").join(kit);
+    assert!(dir.join("ready").is_file(), "there is no {}: run `cargo xtask clients`", dir.display());
+    dir
+}
+
 /// Copies a component into a plugins directory, whole or not at all, as an installer should.
 pub(crate) fn install(name: &str, plugins: &std::path::Path) {
     let to = plugins.join(format!("{name}.wasm"));

@@ -38,7 +38,7 @@ mod stream;
 mod wait;
 mod worker;
 
-pub use artifacts::component;
+pub use artifacts::{clients, component};
 pub use cli::Said;
 pub use files::{append, read, write};
 pub use http_server::{HttpServer, Seen};

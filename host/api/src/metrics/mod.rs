@@ -40,14 +40,14 @@ pub(crate) fn routes() -> Router<App> {
     Router::new().route("/metrics", with_options(get(scrape), "HEAD,GET,OPTIONS"))
 }
 
-/// Figures of the worker, its connectors and what plugins count, for Prometheus.
+/// Shows figures for Prometheus, in its text format, whatever is accepted.
 #[utoipa::path(
     get,
     path = "/metrics",
-    tag = "Watching",
-    responses((status = 200, description = "Prometheus' text format, version 0.0.4", content_type = "text/plain", body = String))
+    operation_id = "getMetrics",
+    responses((status = 200, description = "The figures", body = String, content_type = "text/plain"))
 )]
-async fn scrape(State(app): State<App>) -> Result<Response, ApiError> {
+pub(crate) async fn scrape(State(app): State<App>) -> Result<Response, ApiError> {
     let families = app.ask(async { Ok::<_, ApiError>(gather(&app.worker, &app.options).await) }).await?;
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], families.render()).into_response())
 }

@@ -18,6 +18,7 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use wharf_core::plugin::{
     Catalog, Finding, InstallRequest, InstallSource, Installed, PluginRefusal, PluginRegistry, PluginUse, Severity,
     Uninstalled,
@@ -27,6 +28,7 @@ use super::WharfPlugin;
 use crate::app::App;
 use crate::body;
 use crate::error::ApiError;
+use crate::openapi::params;
 use crate::path::segment;
 use crate::query::Query;
 
@@ -65,17 +67,39 @@ fn registry(catalog: &dyn Catalog) -> Result<&dyn PluginRegistry, PluginRefusal>
 }
 
 /// What `POST /plugins` takes as JSON.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = InstallPlugin, example = json!({"url": "https://plugins.example/orders-source.wasm"}))]
 #[serde(deny_unknown_fields)]
-struct InstallBody {
+pub(crate) struct InstallBody {
+    /// Where the bytes are fetched from.
     url: String,
+    /// The SHA-256 that they must have, in hexadecimal digits.
     sha256: Option<String>,
+    /// The text of a minisign signature. Without one, `url` is asked for its `.minisig`.
     signature: Option<String>,
+    /// Other bytes of the same `name@version` may be replaced.
     #[serde(default)]
     replace: bool,
 }
 
-/// 201 with the plugin.
+/// Installs a plugin, which approves it.
+///
+/// Its bytes, or JSON that says where they are. A message begins with a stable code: `UNSIGNED: the file has …`. The
+/// parameters go with bytes; JSON has fields for the same.
+#[utoipa::path(
+    post,
+    path = "/plugins",
+    operation_id = "installPlugin",
+    params(params::Install),
+    request_body(content(("application/wasm"), (InstallBody = "application/json"))),
+    responses(
+        (status = 201, description = "It is installed", body = Installed),
+        (status = 400, description = "It is no plugin, or the policy forbids it"),
+        (status = 404, description = "This worker's plugins cannot be changed over REST"),
+        (status = 409, description = "There are other bytes of this name and version"),
+        (status = 502, description = "It could not be fetched"),
+    )
+)]
 pub(crate) async fn install(
     State(app): State<App>,
     query: Query,
@@ -138,7 +162,8 @@ fn is(headers: &HeaderMap, kind: &str) -> bool {
 }
 
 /// The answer to `GET /plugins/{name}/{version}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PluginDetails)]
 pub(crate) struct OnePlugin {
     /// Its file and its record.
     #[serde(flatten)]
@@ -150,7 +175,9 @@ pub(crate) struct OnePlugin {
     used_by: Vec<Use>,
 }
 
-#[derive(Debug, Serialize)]
+/// A connector that uses a plugin.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PluginUser)]
 struct Use {
     connector: String,
     sha256: String,
@@ -161,6 +188,17 @@ fn uses(app: &App, of: &PluginOf) -> impl Iterator<Item = PluginUse> {
     app.worker.plugins_in_use().into_iter().filter(move |it| it.plugin.name == name && it.plugin.version == version)
 }
 
+/// Shows a plugin, its record, and who uses it.
+#[utoipa::path(
+    get,
+    path = "/plugins/{name}/{version}",
+    operation_id = "getPlugin",
+    params(params::Plugin),
+    responses(
+        (status = 200, description = "The plugin", body = OnePlugin),
+        (status = 404, description = "There is no such plugin"),
+    )
+)]
 pub(crate) async fn one(State(app): State<App>, of: PluginOf) -> Result<Json<OnePlugin>, ApiError> {
     let catalog = app.worker.catalog();
     let mut installed: Vec<Installed> = registry(&*catalog)?.installed();
@@ -177,6 +215,18 @@ pub(crate) async fn one(State(app): State<App>, of: PluginOf) -> Result<Json<One
     Ok(Json(OnePlugin { installed, descriptor, used_by }))
 }
 
+/// Removes a plugin.
+#[utoipa::path(
+    delete,
+    path = "/plugins/{name}/{version}",
+    operation_id = "uninstallPlugin",
+    params(params::Plugin, params::Force),
+    responses(
+        (status = 200, description = "It is gone", body = Uninstalled),
+        (status = 404, description = "There is no such plugin"),
+        (status = 409, description = "It is in use, and `force` was not set"),
+    )
+)]
 pub(crate) async fn uninstall(
     State(app): State<App>,
     query: Query,
@@ -191,6 +241,18 @@ pub(crate) async fn uninstall(
     Ok(Json(gone))
 }
 
+/// Approves the bytes of a plugin that are there now.
+#[utoipa::path(
+    post,
+    path = "/plugins/{name}/{version}/approve",
+    operation_id = "approvePlugin",
+    params(params::Plugin, params::Digest),
+    responses(
+        (status = 200, description = "They may run", body = Installed),
+        (status = 400, description = "They have another digest, or may not run even if approved"),
+        (status = 404, description = "There is no such plugin"),
+    )
+)]
 pub(crate) async fn approve(State(app): State<App>, query: Query, of: PluginOf) -> Result<Json<Installed>, ApiError> {
     let catalog = app.worker.catalog();
     let sha256 = query.first("sha256").filter(|value| !value.is_empty()).map(str::to_owned);
@@ -201,7 +263,8 @@ pub(crate) async fn approve(State(app): State<App>, query: Query, of: PluginOf) 
 }
 
 /// The answer to `GET /plugins/verify` and `GET /plugins/audit`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PluginReport)]
 pub(crate) struct Report {
     /// Whether no finding is an error.
     ok: bool,
@@ -215,12 +278,32 @@ impl Report {
     }
 }
 
+/// Reads every plugin again and compares it with what was recorded, signed and approved.
+#[utoipa::path(
+    get,
+    path = "/plugins/verify",
+    operation_id = "verifyPlugins",
+    responses(
+        (status = 200, description = "What was found", body = Report),
+        (status = 404, description = "This worker keeps no records of plugins"),
+    )
+)]
 pub(crate) async fn verify(State(app): State<App>) -> Result<Json<Report>, ApiError> {
     let catalog: Arc<dyn Catalog> = app.worker.catalog();
     let findings = async { Ok::<_, ApiError>(registry(&*catalog)?.verify().await) };
     app.ask(findings).await.map(Report::of)
 }
 
+/// Holds what is installed and in use against the policy.
+#[utoipa::path(
+    get,
+    path = "/plugins/audit",
+    operation_id = "auditPlugins",
+    responses(
+        (status = 200, description = "What was found", body = Report),
+        (status = 404, description = "This worker keeps no records of plugins"),
+    )
+)]
 pub(crate) async fn audit(State(app): State<App>) -> Result<Json<Report>, ApiError> {
     let catalog: Arc<dyn Catalog> = app.worker.catalog();
     let uses = app.worker.plugins_in_use();

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 /// What a plugin does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = PluginKind)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Reads from an outside system.
@@ -28,7 +29,7 @@ impl Kind {
 }
 
 /// How much a key matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the names say all")]
 pub enum Importance {
@@ -38,7 +39,7 @@ pub enum Importance {
 }
 
 /// How wide a form should draw a key's field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the names say all")]
 pub enum Width {
@@ -49,7 +50,7 @@ pub enum Width {
 }
 
 /// What a value must look like, and which capability follows from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ValueType {
     /// `true` or `false`
@@ -104,7 +105,7 @@ impl ValueType {
 }
 
 /// One configuration key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ConfigKey {
     /// As written in a configuration: `batch.size`.
     pub name: String,

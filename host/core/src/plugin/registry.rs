@@ -36,7 +36,7 @@ impl From<LoadError> for PluginRefusal {
 }
 
 /// What is known of a plugin's signature.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum SignatureState {
     /// There is none.
@@ -75,7 +75,8 @@ impl fmt::Display for SignatureState {
 }
 
 /// A plugin's file, whether it may run or not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = InstalledPlugin)]
 pub struct Installed {
     /// The plugin's name; empty where the file does not load, so that nobody knows.
     pub name: String,
@@ -104,7 +105,8 @@ pub struct Installed {
 }
 
 /// Why a file in the plugins directory is not run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = PluginRefused)]
 pub struct Refused {
     /// Stable, for machines.
     pub code: String,
@@ -144,7 +146,8 @@ pub struct PluginUse {
 }
 
 /// What was removed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = UninstalledPlugin)]
 pub struct Uninstalled {
     /// Names of the files that are gone.
     pub files: Vec<String>,
@@ -153,7 +156,7 @@ pub struct Uninstalled {
 }
 
 /// How bad a [`Finding`] is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Something that is not as it should be.
@@ -163,7 +166,8 @@ pub enum Severity {
 }
 
 /// What a check of the plugins found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = PluginFinding)]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
