@@ -31,7 +31,7 @@ pub(crate) struct ActiveTopics {
 #[utoipa::path(
     get,
     path = "/connectors/{name}/topics",
-    tag = "connectors",
+    operation_id = "getConnectorTopics",
     params(("name" = String, Path, description = "The connector; of one that there is not the list is empty.")),
     responses(
         (status = 200, description = "The topics.", body = BTreeMap<String, ActiveTopics>),
@@ -51,7 +51,7 @@ pub(crate) async fn show(
 #[utoipa::path(
     put,
     path = "/connectors/{name}/topics/reset",
-    tag = "connectors",
+    operation_id = "resetConnectorTopics",
     params(("name" = String, Path, description = "The connector, whether there is one or not.")),
     responses(
         (status = 202, description = "They are forgotten."),

@@ -135,7 +135,7 @@ pub(crate) async fn create(
 ) -> Result<Response, ApiError> {
     let create = Create::read(&body)?;
     caller.names(&create.name)?;
-    created(&app, &headers, create).await
+    created(&app, &caller, &headers, create).await
 }
 
 /// Creates a connector by its own path. OpenMessaging's verb.
@@ -168,13 +168,19 @@ pub(crate) async fn create_named(
     }
     let create = Create::read_for(&name, &body)?;
     caller.names(&create.name)?;
-    created(&app, &headers, create).await
+    created(&app, &caller, &headers, create).await
 }
 
-pub(crate) async fn created(app: &App, headers: &HeaderMap, create: Create) -> Result<Response, ApiError> {
+pub(crate) async fn created(
+    app: &App,
+    caller: &Caller,
+    headers: &HeaderMap,
+    create: Create,
+) -> Result<Response, ApiError> {
     let Create { name, config, state } = create;
+    let by = caller.name();
     let config = config.named(&name)?;
-    let info = app.command(|worker| async move { worker.create(name, config, state).await }).await?;
+    let info = app.command(|worker| async move { worker.create_by(name, config, state, by).await }).await?;
     let location = location(headers, &info.name);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(info)).into_response())
 }
@@ -192,12 +198,13 @@ pub(crate) async fn created(app: &App, headers: &HeaderMap, create: Create) -> R
 )]
 pub(crate) async fn show(
     State(app): State<App>,
+    caller: Caller,
     Name(name): Name,
     method: Method,
     headers: HeaderMap,
     query: Query,
 ) -> Result<Response, ApiError> {
-    if let Some(created) = openmessaging::create_by_get(&app, &method, &headers, &name, &query).await {
+    if let Some(created) = openmessaging::create_by_get(&app, &caller, &method, &headers, &name, &query).await {
         return created;
     }
     app.ask(app.worker.connector(&name)).await.map(|info| Json(info).into_response())
@@ -260,13 +267,15 @@ pub(crate) async fn config(State(app): State<App>, Name(name): Name) -> Result<J
 )]
 pub(crate) async fn put_config(
     State(app): State<App>,
+    caller: Caller,
     Name(name): Name,
     headers: HeaderMap,
     Whole(body): Whole,
 ) -> Result<Response, ApiError> {
     let name = name.trim().to_owned();
+    let by = caller.name();
     let config = Posted::read(&body)?.named(&name)?;
-    let (is_new, info) = app.command(|worker| async move { worker.put_config(name, config).await }).await?;
+    let (is_new, info) = app.command(|worker| async move { worker.put_config_by(name, config, by).await }).await?;
     if !is_new {
         return Ok(Json(info).into_response());
     }
@@ -278,25 +287,27 @@ pub(crate) async fn put_config(
 #[utoipa::path(
     patch,
     path = "/connectors/{name}/config",
-    tag = "connectors",
+    operation_id = "patchConnectorConfig",
     params(("name" = String, Path, description = "The connector.")),
     request_body(
         content = BTreeMap<String, Option<String>>,
         description = "The keys to change. Numbers and booleans are taken as text.",
     ),
     responses(
-        (status = 200, description = "The connector as it is configured now."),
+        (status = 200, description = "The connector as it is configured now.", body = ConnectorInfo),
         (status = 400, description = "The configuration would be invalid; nothing is changed."),
         (status = 404, description = "There is no such connector."),
     )
 )]
 pub(crate) async fn patch_config(
     State(app): State<App>,
+    caller: Caller,
     Name(name): Name,
     Whole(body): Whole,
 ) -> Result<Json<ConnectorInfo>, ApiError> {
+    let by = caller.name();
     let patch = Posted::read(&body)?.into_patch();
-    app.command(|worker| async move { worker.patch_config(&name, patch, None).await }).await.map(Json)
+    app.command(|worker| async move { worker.patch_config(&name, patch, by).await }).await.map(Json)
 }
 
 /// Shows what a connector and its tasks are doing.

@@ -60,6 +60,7 @@ fn levels(app: &App) -> Result<&Arc<dyn LogLevels>, ApiError> {
 #[utoipa::path(
     get,
     path = "/admin/loggers",
+    operation_id = "listLoggers",
     responses(
         (status = 200, description = "The loggers by name", body = BTreeMap<String, LoggerLevel>),
         (status = 501, description = "The worker's log cannot be changed", body = ApiError),
@@ -73,6 +74,7 @@ pub(crate) async fn list(State(app): State<App>) -> Result<Json<BTreeMap<String,
 #[utoipa::path(
     get,
     path = "/admin/loggers/{logger}",
+    operation_id = "getLogger",
     params(("logger" = String, Path, description = "`root`, `wharf_runtime::task`, `connector.<name>`, …")),
     responses(
         (status = 200, description = "The logger", body = LoggerLevel),
@@ -89,6 +91,7 @@ pub(crate) async fn show(State(app): State<App>, Logger(logger): Logger) -> Resu
 #[utoipa::path(
     put,
     path = "/admin/loggers/{logger}",
+    operation_id = "setLogger",
     params(
         ("logger" = String, Path, description = "`root`, `wharf_runtime::task`, `connector.<name>`, …"),
         ("scope" = Option<String>, Query, description = "`worker` (default) or `cluster`"),

@@ -48,6 +48,7 @@ pub(crate) struct LogLines {
 #[utoipa::path(
     get,
     path = "/connectors/{name}/logs",
+    operation_id = "getConnectorLogs",
     params(
         ("name" = String, Path, description = "The connector"),
         ("limit" = Option<usize>, Query, description = "At most so many lines, the newest; default 100"),

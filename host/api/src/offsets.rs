@@ -104,6 +104,7 @@ fn raw(text: String) -> Box<RawValue> {
 #[utoipa::path(
     get,
     path = "/connectors/{name}/offsets",
+    operation_id = "getConnectorOffsets",
     params(("name" = String, Path, description = "The connector's name")),
     responses(
         (status = 200, description = "What the connector has committed", body = ConnectorOffsets),
@@ -119,6 +120,7 @@ pub(crate) async fn show(State(app): State<App>, Name(name): Name) -> Result<Jso
 #[utoipa::path(
     patch,
     path = "/connectors/{name}/offsets",
+    operation_id = "alterConnectorOffsets",
     params(("name" = String, Path, description = "The connector's name")),
     request_body = ConnectorOffsets,
     responses(
@@ -138,6 +140,7 @@ pub(crate) async fn alter(State(app): State<App>, Name(name): Name, Whole(body):
 #[utoipa::path(
     delete,
     path = "/connectors/{name}/offsets",
+    operation_id = "resetConnectorOffsets",
     params(("name" = String, Path, description = "The connector's name")),
     responses(
         (status = 200, description = "The offsets are reset, durably", body = Message),

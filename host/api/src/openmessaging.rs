@@ -13,6 +13,7 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
 
+use crate::access::Caller;
 use crate::app::App;
 use crate::connectors::created;
 use crate::dto::Create;
@@ -28,7 +29,7 @@ pub(crate) fn routes() -> Router<App> {
 #[utoipa::path(
     get,
     path = "/getClusterInfo",
-    tag = "openmessaging",
+    operation_id = "getClusterInfo",
     responses((status = 200, description = "Workers and their last heartbeats.", body = BTreeMap<String, i64>))
 )]
 pub(crate) async fn cluster(State(app): State<App>) -> Json<BTreeMap<String, i64>> {
@@ -38,6 +39,7 @@ pub(crate) async fn cluster(State(app): State<App>) -> Json<BTreeMap<String, i64
 /// What a `GET` of a connector creates, if it is one that does.
 pub(crate) async fn create_by_get(
     app: &App,
+    caller: &Caller,
     method: &Method,
     headers: &HeaderMap,
     name: &str,
@@ -45,7 +47,7 @@ pub(crate) async fn create_by_get(
 ) -> Option<Result<Response, ApiError>> {
     let config = query.first("config").filter(|_| app.options.openmessaging_legacy && *method == Method::GET)?;
     Some(match Create::read_for(name, config.as_bytes()) {
-        Ok(create) => created(app, headers, create).await,
+        Ok(create) => created(app, caller, headers, create).await,
         Err(error) => Err(error),
     })
 }

@@ -53,10 +53,10 @@ pub(crate) fn routes() -> Router<App> {
 #[utoipa::path(
     get,
     path = "/livez",
-    tag = "Watching",
+    operation_id = "getLiveness",
     responses((status = 200, description = "The process answers", body = Probe))
 )]
-async fn livez() -> Probe {
+pub(crate) async fn livez() -> Probe {
     Probe::live()
 }
 
@@ -64,13 +64,13 @@ async fn livez() -> Probe {
 #[utoipa::path(
     get,
     path = "/readyz",
-    tag = "Watching",
+    operation_id = "getReadiness",
     responses(
         (status = 200, description = "The worker is ready", body = Probe),
         (status = 503, description = "It is not, and why", body = Probe),
     )
 )]
-async fn readyz(State(app): State<App>) -> Probe {
+pub(crate) async fn readyz(State(app): State<App>) -> Probe {
     Probe::ready(reasons(&app.worker))
 }
 

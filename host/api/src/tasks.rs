@@ -43,7 +43,7 @@ pub(crate) async fn list(State(app): State<App>, Name(name): Name) -> Result<Jso
 #[utoipa::path(
     get,
     path = "/connectors/{name}/tasks-config",
-    tag = "connectors",
+    operation_id = "getTasksConfig",
     params(("name" = String, Path, description = "The connector.")),
     responses(
         (status = 200, description = "The configurations.", body = BTreeMap<String, BTreeMap<String, String>>),

@@ -23,7 +23,7 @@ pub(crate) fn routes() -> Router<App> {
 #[utoipa::path(
     get,
     path = "/connector-plugins/{name}/config",
-    tag = "connector-plugins",
+    operation_id = "getPluginConfig",
     params(
         ("name" = String, Path, description = "The plugin's name, an alias, or a Java class that it stands in for."),
         ("version" = Option<String>, Query, description = "A version or a range of versions; the highest where it is left out."),
@@ -46,7 +46,7 @@ pub(crate) async fn keys(
 #[utoipa::path(
     put,
     path = "/connector-plugins/{name}/config/validate",
-    tag = "connector-plugins",
+    operation_id = "validatePluginConfig",
     params(("name" = String, Path, description = "As `connector.class` in the body, or the end of it.")),
     request_body(
         content = std::collections::BTreeMap<String, String>,

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use wharf_core::history::ConfigHistory;
 use wharf_core::status::ConnectorInfo;
 
+use crate::access::Caller;
 use crate::app::App;
 use crate::body::Whole;
 use crate::error::ApiError;
@@ -31,13 +32,14 @@ struct Rollback {
 #[utoipa::path(
     get,
     path = "/connectors/{name}/config/versions",
+    operation_id = "listConfigVersions",
     params(("name" = String, Path, description = "The connector's name.")),
     responses(
         (status = 200, description = "The versions that are kept; secrets are `[hidden]`.", body = ConfigHistory),
         (status = 404, description = "There is no such connector."),
     ),
 )]
-async fn list(State(app): State<App>, Name(name): Name) -> Result<Json<ConfigHistory>, ApiError> {
+pub(crate) async fn list(State(app): State<App>, Name(name): Name) -> Result<Json<ConfigHistory>, ApiError> {
     app.ask(app.worker.config_versions(&name)).await.map(Json)
 }
 
@@ -45,22 +47,25 @@ async fn list(State(app): State<App>, Name(name): Name) -> Result<Json<ConfigHis
 #[utoipa::path(
     post,
     path = "/connectors/{name}/config/rollback",
+    operation_id = "rollbackConfig",
     params(("name" = String, Path, description = "The connector's name.")),
     request_body = Rollback,
     responses(
-        (status = 200, description = "The connector with the configuration that it had."),
+        (status = 200, description = "The connector with the configuration that it had.", body = ConnectorInfo),
         (status = 400, description = "That configuration is not valid any more."),
         (status = 404, description = "There is no such connector, or it has no such version."),
         (status = 409, description = "A secret of that version cannot be read any more."),
     ),
 )]
-async fn rollback(
+pub(crate) async fn rollback(
     State(app): State<App>,
+    caller: Caller,
     Name(name): Name,
     Whole(body): Whole,
 ) -> Result<Json<ConnectorInfo>, ApiError> {
     let Ok(Rollback { version }) = serde_json::from_slice(&body) else {
         return Err(ApiError::bad_request("write the version to go back to, like {\"version\":2}"));
     };
-    app.command(|worker| async move { worker.rollback(&name, version, None).await }).await.map(Json)
+    let by = caller.name();
+    app.command(|worker| async move { worker.rollback(&name, version, by).await }).await.map(Json)
 }

@@ -14,6 +14,7 @@ use wharf_store::{Connectors, Generations, Offsets, Store, UsedTopics};
 use crate::figures::StartCounter;
 use crate::ingest::Inbox;
 use crate::inspect::Taps;
+use crate::redactors::Redactors;
 use crate::options::{Parts, WorkerOptions};
 use crate::secrets::Hidden;
 use crate::shutdown::Gate;
@@ -38,6 +39,8 @@ pub(crate) struct Env {
     pub(crate) task_starts: StartCounter,
     /// Who looks at records while they pass.
     pub(crate) taps: Arc<Taps>,
+    /// What must not stand in log lines.
+    pub(crate) redactors: Arc<Redactors>,
 }
 
 impl Env {
@@ -57,6 +60,7 @@ impl Env {
             connector_starts: StartCounter::default(),
             task_starts: StartCounter::default(),
             taps: Arc::default(),
+            redactors: parts.secrets.redactors,
         }
     }
 

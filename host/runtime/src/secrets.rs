@@ -16,6 +16,7 @@ use wharf_core::secret::{Filled, HIDDEN, Mask, NoProviders, Placeholder, Redacto
 use wharf_store::{Accepted, Sealer};
 
 use crate::error::WorkerError;
+use crate::redactors::Redactors;
 
 /// Where secrets come from, and how they are kept. The default knows no provider and seals nothing.
 #[derive(Debug, Clone)]
@@ -24,11 +25,13 @@ pub struct SecretParts {
     pub resolver: Arc<dyn SecretResolver>,
     /// Seals the values of secret keys in the store; `None`: they are stored as they are.
     pub sealer: Option<Arc<Sealer>>,
+    /// Is told what must not stand in log lines.
+    pub redactors: Arc<Redactors>,
 }
 
 impl Default for SecretParts {
     fn default() -> Self {
-        Self { resolver: Arc::new(NoProviders), sealer: None }
+        Self { resolver: Arc::new(NoProviders), sealer: None, redactors: Arc::default() }
     }
 }
 

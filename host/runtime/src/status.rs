@@ -10,8 +10,10 @@ use wharf_core::state::{State, TargetState};
 use wharf_core::status::{ConnectorInfo, ConnectorState, ConnectorStatus, TaskId, TaskInfo, TaskStatus};
 
 use crate::figures::ConnectorFigures;
+use crate::env::Env;
 use crate::ingest::Inbox;
 use crate::progress::ConnectorProgress;
+use crate::redactors::Redactors;
 use crate::secrets::Hidden;
 use crate::task::TaskView;
 use crate::usage::ConnectorUsage;
@@ -23,6 +25,7 @@ const UNKNOWN: &str = "unknown";
 pub(crate) struct ConnectorView {
     name: String,
     worker_id: String,
+    redactors: Arc<Redactors>,
     cell: Mutex<Cell>,
 }
 
@@ -55,9 +58,12 @@ impl fmt::Debug for ConnectorView {
 }
 
 impl ConnectorView {
-    pub(crate) fn new(name: &str, worker_id: &str, config: Config, target: TargetState) -> Self {
+    /// Its secrets do not stand in log lines from now on.
+    pub(crate) fn new(env: &Env, name: &str, config: Config, target: TargetState) -> Self {
+        let hidden = Arc::new(Hidden::by_name(&config, BTreeSet::new()));
+        env.redactors.set(name, &hidden);
         let cell = Cell {
-            hidden: Arc::new(Hidden::by_name(&config, BTreeSet::new())),
+            hidden,
             config,
             lost: BTreeSet::new(),
             target,
@@ -69,7 +75,8 @@ impl ConnectorView {
             tasks: Vec::new(),
             inbox: None,
         };
-        Self { name: name.to_owned(), worker_id: worker_id.to_owned(), cell: Mutex::new(cell) }
+        let (name, worker_id) = (name.to_owned(), env.options.id.clone());
+        Self { name, worker_id, redactors: env.redactors.clone(), cell: Mutex::new(cell) }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -93,6 +100,7 @@ impl ConnectorView {
     }
 
     pub(crate) fn set_hidden(&self, hidden: Arc<Hidden>) {
+        self.redactors.set(&self.name, &hidden);
         lock(&self.cell).hidden = hidden;
     }
 
@@ -105,6 +113,7 @@ impl ConnectorView {
     pub(crate) fn loaded(&self, sealed: BTreeSet<String>, lost: BTreeSet<String>) {
         let mut cell = lock(&self.cell);
         cell.hidden = Arc::new(Hidden::by_name(&cell.config, sealed));
+        self.redactors.set(&self.name, &cell.hidden);
         cell.lost = lost;
     }
 
@@ -206,6 +215,7 @@ impl ConnectorView {
 
     /// It has another configuration, of which `hidden` must not be shown.
     pub(crate) fn set_config(&self, config: Config, hidden: Arc<Hidden>) {
+        self.redactors.set(&self.name, &hidden);
         let mut cell = lock(&self.cell);
         cell.config = config;
         cell.hidden = hidden;

@@ -92,8 +92,7 @@ impl Worker {
         for entry in stored {
             match entry {
                 Ok(stored) => {
-                    let view =
-                        ConnectorView::new(&stored.name, &worker.inner.env.options.id, stored.config, stored.target);
+                    let view = ConnectorView::new(&worker.inner.env, &stored.name, stored.config, stored.target);
                     view.loaded(stored.sealed, stored.lost);
                     starting.push(worker.supervise(view, None));
                 }
@@ -126,6 +125,7 @@ impl Worker {
             // Another of the same name may have been created since this one left the store.
             if connectors.get(&key).is_some_and(|known| std::ptr::eq(known.view(), gone)) {
                 connectors.remove(&key);
+                inner.env.redactors.forget(&key);
             }
         };
         // The lock is held over the start, so that a connector that ends at once is not made known after its end.
@@ -232,7 +232,7 @@ impl Worker {
                     let info = ConnectorInfo { name: name.clone(), config: shown, tasks: Vec::new(), kind };
                     info!(connector = %name, plugin = %job.plugin.id(), %target, "a connector is created");
                     // Nobody waits for its tasks: the status shows them.
-                    let view = ConnectorView::new(&name, &worker.inner.env.options.id, config, target);
+                    let view = ConnectorView::new(&worker.inner.env, &name, config, target);
                     drop(worker.supervise(view, Some(job)));
                     Ok(info)
                 }

@@ -19,7 +19,7 @@ use wharf_core::audit::Auditor;
 use wharf_core::plugin::{Catalog as _, Loader, Plugin};
 use wharf_drivers::log::LogDriver;
 use wharf_registry::{Registry, RegistryOptions, Watch};
-use wharf_runtime::{Health, Parts, SecretParts, Tracing, Worker, WorkerOptions};
+use wharf_runtime::{Health, Parts, Redactors, SecretParts, Tracing, Worker, WorkerOptions};
 use wharf_sandbox::{Limits, PathPolicy, Sandbox, SandboxOptions};
 use wharf_store::{Bucket, Change, Condition, SledStore, Store, StoreError};
 
@@ -61,8 +61,11 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals, log: Logging) 
     let audit = AuditLog::start(&settings.data_dir)?;
     let telemetry = settings.telemetry.as_ref().map(|it| Telemetry::new(it, &settings.egress)).transpose()?;
     let tracing = Tracing(telemetry.as_ref().map(Telemetry::tracer));
+    let redactors = Arc::new(Redactors::default());
+    let knows = redactors.clone();
+    log.redact_by(Arc::new(move |connector, text| knows.redact(connector, text)));
     let (worker, sandbox, _watch) = tokio::select! {
-        started = start(&settings, address, &audit, tracing) => started?,
+        started = start(&settings, address, &audit, tracing, redactors) => started?,
         signal = signals.next() => {
             tracing::info!(signal, "stopped before it was ready");
             return Ok(());
@@ -127,6 +130,7 @@ async fn start(
     address: SocketAddr,
     audit: &Arc<AuditLog>,
     tracing: Tracing,
+    redactors: Arc<Redactors>,
 ) -> anyhow::Result<(Worker, Arc<Sandbox>, Watch)> {
     let data = &settings.data_dir;
     let (driver, store, (sandbox, registry)) = tokio::try_join!(
@@ -141,6 +145,7 @@ async fn start(
     let secrets = SecretParts {
         resolver: Arc::new(Providers::new(settings.secrets.allowed.clone())),
         sealer: Some(secrets::sealer(&settings.secrets.key_file)?),
+        redactors,
     };
     let parts = Parts { catalog: registry, driver, store, audit: audit.clone(), secrets };
     Ok((Worker::start(parts, options).await.context("start the worker")?, sandbox, watch))

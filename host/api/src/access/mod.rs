@@ -48,6 +48,11 @@ impl Caller {
         self.principal.may_touch(connector)
     }
 
+    /// His name, for the history of a configuration; `None` where nobody is asked who he is.
+    pub(crate) fn name(&self) -> Option<String> {
+        Some(self.principal.name()).filter(|name| *name != Principal::anonymous().name()).map(str::to_owned)
+    }
+
     /// Refuses where he may not touch the connector of this name, which the path did not tell.
     pub(crate) fn names(&self, connector: &str) -> Result<(), ApiError> {
         // The first name counts; a handler has no second one.

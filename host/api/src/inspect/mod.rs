@@ -70,6 +70,7 @@ pub(crate) fn routes() -> Router<App> {
 #[utoipa::path(
     get,
     path = "/connectors/{name}/inspect",
+    operation_id = "inspectConnector",
     params(
         ("name" = String, Path, description = "The connector"),
         ("limit" = Option<u32>, Query, description = "So many records; default 10, at most 1000"),
