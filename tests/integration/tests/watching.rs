@@ -76,7 +76,7 @@ impl Collector {
 
 fn decoded<M: prost::Message + Default>(body: &[u8]) -> Option<M> {
     let message = M::decode(body);
-    assert!(message.is_ok(), "a body that is no OTLP: {message:?}");
+    assert!(message.is_ok(), "a body that is no OTLP: {:?}", message.err());
     message.ok()
 }
 
