@@ -43,8 +43,8 @@ impl Collector {
 
     fn spans(&self) -> Vec<Span> {
         let requests = self.bodies("/v1/traces").into_iter();
-        let requests = requests.map(|body| ExportTraceServiceRequest::decode(body.as_slice()).expect("OTLP"));
         requests
+            .filter_map(|body| decoded::<ExportTraceServiceRequest>(&body))
             .flat_map(|request| request.resource_spans)
             .flat_map(|resource| resource.scope_spans)
             .flat_map(|scope| scope.spans)
@@ -54,7 +54,7 @@ impl Collector {
     /// The sum of the latest values of a metric.
     fn metric(&self, name: &str) -> Option<i64> {
         let body = self.bodies("/v1/metrics").pop()?;
-        let request = ExportMetricsServiceRequest::decode(body.as_slice()).expect("OTLP");
+        let request = decoded::<ExportMetricsServiceRequest>(&body)?;
         let scopes = request.resource_metrics.into_iter().flat_map(|resource| resource.scope_metrics);
         let found = scopes.flat_map(|scope| scope.metrics).find(|metric| metric.name == name)?;
         let points = match found.data? {
@@ -72,6 +72,12 @@ impl Collector {
         };
         Some(points.into_iter().map(|point| whole(point.value)).sum())
     }
+}
+
+fn decoded<M: prost::Message + Default>(body: &[u8]) -> Option<M> {
+    let message = M::decode(body);
+    assert!(message.is_ok(), "a body that is no OTLP: {:?}", message.err());
+    message.ok()
 }
 
 fn of<'a>(spans: &'a [Span], stage: &str) -> Vec<&'a Span> {

@@ -225,7 +225,7 @@ mod tests {
             error: Some("no".to_owned()),
         };
         let span = span(finished);
-        assert_eq!((span.trace_id, span.parent_span_id), (vec![1; 16], vec![2; 8]));
+        assert_eq!((span.trace_id.as_slice(), span.parent_span_id.as_slice()), ([1; 16].as_slice(), [2; 8].as_slice()));
         assert_eq!((span.name.as_str(), span.kind()), ("put c", SpanKind::Consumer));
         assert_eq!(span.links.first().map(|link| link.trace_id.clone()), Some(vec![3; 16]));
         assert_eq!(span.flags, 0x301);
