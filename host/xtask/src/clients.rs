@@ -26,7 +26,8 @@ const POM: &str = "tests/clients/java/pom.xml";
 
 /// Installs what is not there yet.
 pub(crate) fn install(workspace: &Workspace) -> Result<()> {
-    need("python3", &["-c", "import ensurepip, venv"], "Python 3.11 or later with venv", "python3 python3-venv")?;
+    const PYTHON_IS_THERE: &str = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))";
+    need("python3", &["-c", PYTHON_IS_THERE], "Python 3.11 or later with venv", "python3 python3-venv")?;
     need("javac", &["-version"], "a JDK, 17 or later", "default-jdk-headless")?;
     need("mvn", &["--version"], "Maven", "maven")?;
     let python = process::output(Command::new("python3").args(["-c", "import sys; print(sys.version, sys.prefix)"]))?;
@@ -37,8 +38,8 @@ pub(crate) fn install(workspace: &Workspace) -> Result<()> {
             process::run(quiet("python3").args(["-m", "venv"]).arg(dir))?;
             let mut pip = quiet(dir.join("bin/python"));
             pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
-            // The file names everything: nothing is chosen here.
-            process::run(pip.args(["--no-deps", "--require-hashes", "-r"]).arg(&file))
+            // The file names everything: nothing is chosen here, also by the Python that a package was tried with.
+            process::run(pip.args(["--no-deps", "--require-hashes", "--ignore-requires-python", "-r"]).arg(&file))
         })?;
     }
     let pom = workspace.root.join(POM);
