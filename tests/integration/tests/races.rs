@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use wharf_integration::{Answer, Rest, Worker, read, write};
 
 const CLIENTS: u64 = 16;
-const STEPS: u32 = 15;
+const STEPS: u32 = 40;
 /// For all of it. Generous: what is looked for is a wait that never ends.
 const DEADLINE: Duration = Duration::from_secs(240);
 
