@@ -1,5 +1,5 @@
-//! Many clients command one connector at once: no answer is a failure of the worker, nobody waits for ever, and what was
-//! accepted last is what holds, also after a restart.
+//! Many clients command one connector at once: no answer is a failure of the worker, nobody waits for ever, and what
+//! was accepted last is what holds, also after a restart.
 
 use std::path::{Path, PathBuf};
 use std::thread;
