@@ -130,7 +130,11 @@ pub(crate) async fn show(State(app): State<App>, Name(name): Name) -> Result<Jso
         (status = 500, description = "The connector refuses these offsets, or they cannot be written"),
     )
 )]
-pub(crate) async fn alter(State(app): State<App>, Name(name): Name, Whole(body): Whole) -> Result<Json<Message>, ApiError> {
+pub(crate) async fn alter(
+    State(app): State<App>,
+    Name(name): Name,
+    Whole(body): Whole,
+) -> Result<Json<Message>, ApiError> {
     let changes = read(&body)?;
     let consent = app.command(|worker| async move { worker.alter_offsets(&name, changes).await }).await?;
     Ok(Json(message("altered", consent)))

@@ -1,5 +1,5 @@
-//! Many clients command one connector at once: no answer is a failure of the worker, nobody waits for ever, and what was
-//! accepted last is what holds, also after a restart.
+//! Many clients command one connector at once: no answer is a failure of the worker, nobody waits for ever, and what
+//! was accepted last is what holds, also after a restart.
 
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use wharf_integration::{Answer, Rest, Worker, read, write};
 
 const CLIENTS: u64 = 16;
-const STEPS: u32 = 15;
+const STEPS: u32 = 40;
 /// For all of it. Generous: what is looked for is a wait that never ends.
 const DEADLINE: Duration = Duration::from_secs(240);
 

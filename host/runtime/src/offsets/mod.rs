@@ -1,14 +1,15 @@
 //! Offsets as an operator sees and alters them, after Kafka Connect's KIP-875.
 //!
-//! A source's are `{partition, offset}` in the outside system. The queue is asked first, and what it says wins over the
-//! store, as at the start of a task. A sink's are the positions of its consumer group in the queue, dressed as JSON objects.
+//! A source's are `{partition, offset}` in the outside system. The queue is asked first, and what it says wins over
+//! the store, as at the start of a task. A sink's are the positions of its consumer group in the queue, dressed as JSON
+//! objects.
 //!
-//! Offsets are altered only while the connector is STOPPED. Its supervisor does that, one command after the other, so no
-//! task can be started in between. Whatever moment the worker dies at, either the old offsets hold or the new ones:
+//! Offsets are altered only while the connector is STOPPED. Its supervisor does that, one command after the other, so
+//! no task can be started in between. Whatever moment the worker dies at, either the old offsets hold or the new ones:
 //!
 //! 1. the plugin is asked, in an instance made for that; it may refuse;
-//! 2. the queue takes all changes in one write, resets as "forgotten"; from here on the new offsets hold, because what the
-//!    queue says of a partition, also that it is forgotten, hides what the store says of it;
+//! 2. the queue takes all changes in one write, resets as "forgotten"; from here on the new offsets hold, because what
+//!    the queue says of a partition, also that it is forgotten, hides what the store says of it;
 //! 3. the store follows.
 //!
 //! Where the queue keeps no checkpoints, or none of this connector, step 2 does nothing and step 3 is the one write.
@@ -28,7 +29,8 @@ use crate::status::ConnectorView;
 /// One change that an operator asks for, as it stands in the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OffsetChange {
-    /// The text of a JSON object; `None` where the request has null or nothing, which is refused with Kafka Connect's words.
+    /// The text of a JSON object; `None` where the request has null or nothing, which is refused in Kafka Connect's
+    /// words.
     pub partition: Option<String>,
     /// The text of a JSON object; `None` resets the partition.
     pub offset: Option<String>,
@@ -72,8 +74,8 @@ pub(crate) fn check_stopped(view: &ConnectorView) -> Result<(), WorkerError> {
         return Ok(());
     }
     Err(WorkerError::BadRequest(format!(
-        "Connectors must be in the STOPPED state before their offsets can be modified. This can be done for the specified \
-         connector by issuing a 'PUT' request to the '/connectors/{}/stop' endpoint",
+        "Connectors must be in the STOPPED state before their offsets can be modified. This can be done for the \
+         specified connector by issuing a 'PUT' request to the '/connectors/{}/stop' endpoint",
         view.name()
     )))
 }

@@ -104,8 +104,8 @@ fn parse_one(change: &OffsetChange) -> Result<Wanted, WorkerError> {
     let (topic, number) = (text(topic), text(number));
     let partition = number.parse().map_err(|_| {
         bad(format!(
-            "Failed to parse the following Kafka partition value in the provided offsets: '{number}'. Partition values for \
-             sink connectors need to be integers."
+            "Failed to parse the following Kafka partition value in the provided offsets: '{number}'. Partition values \
+             for sink connectors need to be integers."
         ))
     })?;
     let position = match &change.offset {
@@ -120,8 +120,8 @@ fn parse_one(change: &OffsetChange) -> Result<Wanted, WorkerError> {
             let position = text(position);
             Some(position.parse().map_err(|_| {
                 bad(format!(
-                    "Failed to parse the following Kafka offset value in the provided offsets: '{position}'. Offset values \
-                     for sink connectors need to be integers."
+                    "Failed to parse the following Kafka offset value in the provided offsets: '{position}'. Offset \
+                     values for sink connectors need to be integers."
                 ))
             })?)
         }
