@@ -105,7 +105,10 @@ impl Mask {
         let mut secrets = Vec::new();
         for (key, value) in config {
             if self.is_secret(key) {
-                secrets.push(value.clone());
+                // One that was not replaced may be shown: a message names it.
+                if !is_placeholder(value) {
+                    secrets.push(value.clone());
+                }
             } else {
                 for (_, user) in users(value, self.endpoints.contains(key)) {
                     let password = user.split_once(':').map_or(user, |(_, password)| password);
@@ -262,6 +265,9 @@ mod tests {
         assert_eq!(mask.value("pin", "x${env:PIN}"), HIDDEN);
         assert_eq!(mask.value("pin", "${env:A}${env:B}"), HIDDEN);
         assert_eq!(mask.value("pin", ""), "");
+        let config = |pin: &str| Config::from([("pin".to_owned(), pin.to_owned())]);
+        assert_eq!(mask.secrets(&config("${env:PIN}")), Vec::<String>::new());
+        assert_eq!(mask.secrets(&config("1234")), ["1234"]);
     }
 
     #[test]
