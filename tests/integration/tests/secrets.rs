@@ -33,9 +33,9 @@ const NOWHERE: &[&str] = &[
     ENV,
     DIR,
     URL,
-    // `me:` and the value behind it in base64, as basic authentication sends it.
-    "bTpmcm9tLXRoZS1mMWxl",
-    "bWU6ZnJvbS10aGUtZjFsZQ",
+    // In base64, as they stand behind the `me:` of basic authentication.
+    "bDF0ZXJhbC9QYXNz",
+    "ZnJvbS10aGUtZjFs",
 ];
 
 fn worker() -> Worker {

@@ -108,7 +108,10 @@ impl Mask {
         let mut secrets = Vec::new();
         for (key, value) in config {
             if self.is_secret(key) {
-                secrets.push(value.clone());
+                // One that was not replaced may be shown: a message names it.
+                if !is_placeholder(value) {
+                    secrets.push(value.clone());
+                }
             } else {
                 for (_, user) in users(value, self.endpoints.contains(key)) {
                     let password = user.split_once(':').map_or(user, |(_, password)| password);
@@ -210,6 +213,8 @@ fn decoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::plugin::{Importance, Kind, Width};
 
@@ -265,6 +270,9 @@ mod tests {
         assert_eq!(mask.value("pin", "x${env:PIN}"), HIDDEN);
         assert_eq!(mask.value("pin", "${env:A}${env:B}"), HIDDEN);
         assert_eq!(mask.value("pin", ""), "");
+        let config = |pin: &str| Config::from([("pin".to_owned(), pin.to_owned())]);
+        assert_eq!(mask.secrets(&config("${env:PIN}")), Vec::<String>::new());
+        assert_eq!(mask.secrets(&config("1234")), ["1234"]);
     }
 
     #[test]
@@ -294,5 +302,24 @@ mod tests {
         assert!(mask.is_unfilled("pin", HIDDEN) && !mask.is_unfilled("text", HIDDEN));
         // A value that was lost is no value to keep.
         assert_eq!(mask.restored(config(HIDDEN, "h:1"), &config(HIDDEN, "h:1"))["pin"], HIDDEN);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_comes_back_as_it_was_and_shows_no_password(
+            values in prop::collection::vec("[a-c:/@?, ${}]{0,24}|[a-c]{1,3}://[a-c]{0,2}:[x-z%2F]{3,6}@[a-c]{1,3}", 4),
+        ) {
+            let mask = mask();
+            let keys = ["pin", "url", "text", "db.password"].map(str::to_owned);
+            let stored: Config = keys.into_iter().zip(values).collect();
+            let shown = mask.shown(&stored);
+            prop_assert_eq!(mask.restored(shown.clone(), &stored), stored.clone());
+            for key in ["url", "text"] {
+                let secrets = mask.secrets(&Config::from([(key.to_owned(), stored[key].clone())]));
+                // Of letters that stand nowhere else.
+                let told = secrets.iter().find(|it| it.len() > 2 && it.contains(['x', 'y', 'z']) && shown[key].contains(*it));
+                prop_assert_eq!(told, None, "{}", shown[key]);
+            }
+        }
     }
 }

@@ -2,27 +2,22 @@
 
 use std::collections::HashMap;
 
+use encoding_rs::UTF_8;
+use java_properties::PropertiesIter;
+
 pub(super) type Properties = HashMap<String, String>;
 
-/// Keys and values of a file. It is UTF-8, as Kafka Connect reads it.
+/// Keys and values of a file. It is UTF-8, as Kafka Connect reads it, and not the ISO 8859-1 of `Properties.load`.
 pub(super) fn parse(text: &str) -> Result<Properties, String> {
-    // The parser expects ISO 8859-1, so everything beyond ASCII is given to it as Java escapes.
-    let mut ascii = String::with_capacity(text.len());
-    for char in text.chars() {
-        if char.is_ascii() {
-            ascii.push(char);
-        } else {
-            let mut units = [0; 2];
-            for unit in char.encode_utf16(&mut units) {
-                ascii.push_str(&format!("\\u{unit:04x}"));
-            }
-        }
-    }
+    let mut found = Properties::new();
+    let mut lines = PropertiesIter::new_with_encoding(text.as_bytes(), UTF_8);
+    let read = lines.read_into(|key, value| drop(found.insert(key, value)));
     // What the parser says of a line might hold a secret.
-    java_properties::read(ascii.as_bytes()).map_err(|error| match error.line_number() {
+    read.map_err(|error| match error.line_number() {
         Some(line) => format!("line {line} of the file is no Java property: write key=value"),
         None => "the file holds no Java properties: write key=value, a line each".to_owned(),
-    })
+    })?;
+    Ok(found)
 }
 
 #[cfg(test)]
