@@ -1,6 +1,6 @@
 //! `GET /connectors/{name}/inspect`: records are seen while they pass, and nothing else changes.
 
-#![expect(clippy::indexing_slicing, reason = "what helps a test may fail like a test")]
+#![expect(clippy::panic, reason = "what helps a test may fail like a test")]
 
 use serde_json::{Value, json};
 use wharf_integration::{Setup, Worker, append, read, wait_until, write};

@@ -1,6 +1,6 @@
 //! `/admin/loggers`: what is set changes what the worker says.
 
-#![expect(clippy::indexing_slicing, reason = "what helps a test may fail like a test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what helps a test may fail like a test")]
 
 use serde_json::{Value, json};
 use wharf_integration::{Answer, Setup, Worker, write};

@@ -1,6 +1,6 @@
 //! `GET /connectors/{name}/logs`: the last lines of a connector, and those that come.
 
-#![expect(clippy::indexing_slicing, reason = "what helps a test may fail like a test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what helps a test may fail like a test")]
 
 use serde_json::Value;
 use wharf_integration::{Setup, Streamed, Worker, wait_until, write};
