@@ -13,8 +13,8 @@ use std::{env, fs};
 use serde_json::Value;
 use wharf_integration::{Worker, write};
 
-/// Of the exchanges that need nothing Wharf does not ship, and whose premise an earlier difference has not taken away, at
-/// least so many in a hundred pass.
+/// Of the exchanges that need nothing Wharf does not ship, and whose premise an earlier difference has not taken away,
+/// at least so many in a hundred pass.
 const LEAST_PERCENT: usize = 95;
 
 #[test]

@@ -1,7 +1,7 @@
 //! Showing a configuration before it is known which of its keys are secret.
 //!
-//! A plugin's descriptor says which keys are passwords. Where the plugin is not known there is no descriptor, so whatever
-//! sounds like a secret is taken for one.
+//! A plugin's descriptor says which keys are passwords. Where the plugin is not known there is no descriptor, so
+//! whatever sounds like a secret is taken for one.
 
 /// Shown in place of a value.
 const HIDDEN: &str = "[hidden]";
