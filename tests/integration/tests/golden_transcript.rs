@@ -27,7 +27,8 @@ fn what_kafka_connect_answered_is_answered_but_for_the_listed_differences() {
     let (passed, failed) = replay(&worker, &transcript);
     assert_eq!(passed.len() + failed.len(), exchanges.len(), "every exchange was made");
 
-    let unlisted: Vec<&String> = failed.iter().filter(|(id, _)| !listed.contains_key(id)).map(|(_, how)| how).collect();
+    let unlisted = failed.iter().filter(|(id, _)| !listed.contains_key(id));
+    let unlisted: Vec<&str> = unlisted.map(|(_, how)| how.as_str()).collect();
     let gone: Vec<&u64> = listed.keys().filter(|id| passed.contains(*id)).collect();
     if env::var_os("WHARF_GOLDEN_WRITE").is_some() {
         rewrite(&exchanges, &failed, &listed);
