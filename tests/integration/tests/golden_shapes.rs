@@ -39,7 +39,7 @@ fn check(shapes: &Value, schema: &Value, value: &Value, path: &str) -> Result<()
         "null" => value.is_null(),
         other => panic!("the checker does not know the type {other}"),
     };
-    if !types.iter().any(|wanted| is(wanted)) {
+    if !types.iter().any(is) {
         return Err(format!("{path} is {value}, not {types:?}"));
     }
     if let Some(allowed) = schema["enum"].as_array().filter(|allowed| !allowed.contains(value)) {
