@@ -33,7 +33,10 @@ pub(crate) fn routes() -> Router<App> {
             "/connectors/{name}",
             with_options(get(show).post(create_named).delete(delete), "HEAD,DELETE,GET,OPTIONS"),
         )
-        .route("/connectors/{name}/config", with_options(get(config).put(put_config).patch(patch_config), "HEAD,GET,OPTIONS,PUT,PATCH"))
+        .route(
+            "/connectors/{name}/config",
+            with_options(get(config).put(put_config).patch(patch_config), "HEAD,GET,OPTIONS,PUT,PATCH"),
+        )
         .route("/connectors/{name}/status", with_options(get(status), "HEAD,GET,OPTIONS"))
         .route("/connectors/{name}/progress", with_options(get(progress), "HEAD,GET,OPTIONS"))
         .route("/connectors/{name}/usage", with_options(get(usage), "HEAD,GET,OPTIONS"))

@@ -90,7 +90,8 @@ pub struct ApiOptions {
     pub audit: Option<Arc<dyn AuditTrail>>,
     /// What plugins count of themselves, shown by `GET /metrics`; default: none.
     pub metrics: Option<Arc<dyn PluginMetrics>>,
-    /// Whether `GET /connectors/{name}?config={json}` creates a connector, as OpenMessaging's quick start does; default: no.
+    /// Whether `GET /connectors/{name}?config={json}` creates a connector, as OpenMessaging's quick start does; default:
+    /// no.
     pub openmessaging_legacy: bool,
     /// Shown by `GET /connectors/{name}/logs`; default: none.
     pub logs: Option<Arc<dyn LogBook>>,

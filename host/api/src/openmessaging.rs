@@ -1,8 +1,8 @@
 //! OpenMessaging Connect's own routes. Its other verbs are Kafka Connect's, and `POST /connectors/{name}` stands beside
 //! them in [`crate::connectors`].
 //!
-//! Its quick start creates connectors by `GET /connectors/{name}?config={json}`. That is a hole: a link or an image in a
-//! page that somebody opens would create one. So it is done only where the operator asks for it
+//! Its quick start creates connectors by `GET /connectors/{name}?config={json}`. That is a hole: a link or an image in
+//! a page that somebody opens would create one. So it is done only where the operator asks for it
 //! ([`crate::ApiOptions::openmessaging_legacy`]); elsewhere the parameter is one of many that are ignored.
 
 use std::collections::BTreeMap;

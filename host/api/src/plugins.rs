@@ -69,7 +69,11 @@ pub(crate) async fn kafka_list(State(app): State<App>, query: Query) -> Json<Vec
 
 /// Tools know connectors by their Java class, so a plugin that stands in for one goes by that.
 fn kafka_plugin(descriptor: &Descriptor) -> KafkaPlugin {
-    KafkaPlugin { class: descriptor.class().to_owned(), kind: descriptor.kind.as_str(), version: descriptor.version.clone() }
+    KafkaPlugin {
+        class: descriptor.class().to_owned(),
+        kind: descriptor.kind.as_str(),
+        version: descriptor.version.clone(),
+    }
 }
 
 /// The answer to `GET /plugins`.

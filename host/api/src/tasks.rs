@@ -39,7 +39,8 @@ pub(crate) async fn list(State(app): State<App>, Name(name): Name) -> Result<Jso
     app.ask(app.worker.tasks(&name)).await.map(Json)
 }
 
-/// The configurations of a connector's tasks, by `connector-task`. Kafka Connect had it up to 3.x; older tools ask for it.
+/// The configurations of a connector's tasks, by `connector-task`. Kafka Connect had it up to 3.x; older tools ask for
+/// it.
 #[utoipa::path(
     get,
     path = "/connectors/{name}/tasks-config",

@@ -26,7 +26,7 @@ pub(crate) fn routes() -> Router<App> {
     operation_id = "getPluginConfig",
     params(
         ("name" = String, Path, description = "The plugin's name, an alias, or a Java class that it stands in for."),
-        ("version" = Option<String>, Query, description = "A version or a range of versions; the highest where it is left out."),
+        ("version" = Option<String>, Query, description = "A version or a range; the highest where it is left out."),
     ),
     responses(
         (status = 200, description = "The keys.", body = Vec<ConfigKeyInfo>),

@@ -1,9 +1,9 @@
 //! Which topics a connector's tasks really use, as `GET /connectors/{name}/topics` shows them.
 //!
-//! A task looks at the topics of each batch ([`Seen`]): a comparison or two, and no lock while nothing is new. What is new
-//! goes to [`ActiveTopics`], which keeps it in memory and writes it to the store in the background, once for each topic.
-//! A write that fails is not repeated: the topic is known until the worker starts again, and is found again by the next
-//! batch after that.
+//! A task looks at the topics of each batch ([`Seen`]): a comparison or two, and no lock while nothing is new. What is
+//! new goes to [`ActiveTopics`], which keeps it in memory and writes it to the store in the background, once for each
+//! topic. A write that fails is not repeated: the topic is known until the worker starts again, and is found again by
+//! the next batch after that.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Mutex;

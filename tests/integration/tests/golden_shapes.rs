@@ -1,4 +1,5 @@
-//! A live worker's answers have the shapes that generated clients of Kafka Connect's API can read: `golden/shapes.json`.
+//! A live worker's answers have the shapes that generated clients of Kafka Connect's API can read:
+//! `golden/shapes.json`.
 
 #![expect(clippy::panic, reason = "this is a test")]
 
@@ -18,8 +19,8 @@ fn fits(shape: &str, answer: &Value) {
     }
 }
 
-/// What JSON Schema's `type`, `enum`, `required`, `properties`, `additionalProperties` and `items` ask for; `$ref` names a
-/// shape of the file.
+/// What JSON Schema's `type`, `enum`, `required`, `properties`, `additionalProperties` and `items` ask for; `$ref`
+/// names a shape of the file.
 fn check(shapes: &Value, schema: &Value, value: &Value, path: &str) -> Result<(), String> {
     if let Some(name) = schema["$ref"].as_str() {
         let shape = shapes.get(name).unwrap_or_else(|| panic!("there is no shape {name}"));
@@ -38,7 +39,7 @@ fn check(shapes: &Value, schema: &Value, value: &Value, path: &str) -> Result<()
         "null" => value.is_null(),
         other => panic!("the checker does not know the type {other}"),
     };
-    if !types.iter().any(|wanted| is(wanted)) {
+    if !types.iter().any(is) {
         return Err(format!("{path} is {value}, not {types:?}"));
     }
     if let Some(allowed) = schema["enum"].as_array().filter(|allowed| !allowed.contains(value)) {

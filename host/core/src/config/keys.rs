@@ -61,7 +61,8 @@ pub const TLS_CERTIFICATE_FILE: &str = "tls.client.certificate.file";
 pub const TLS_KEY_FILE: &str = "tls.client.key.file";
 
 const ERRORS: &str = "Error Handling";
-// Kafka Connect's tools know its groups, and compare the list of them: Wharf's own keys stand at the end of two of these.
+// Kafka Connect's tools know its groups, and compare the list of them: Wharf's own keys stand at the end of two of
+// these.
 const RESTART: &str = ERRORS;
 const LIMITS: &str = "Common";
 const TLS: &str = "Common";

@@ -64,9 +64,11 @@ pub(super) fn in_flight(value: &str) -> Result<(), String> {
 pub(super) fn exactly_once(value: &str) -> Result<(), String> {
     match value.to_ascii_lowercase().as_str() {
         "requested" => Ok(()),
-        "required" => Err("exactly-once depends on how the plugin's rows spread over partitions and cannot be promised \
+        "required" => {
+            Err("exactly-once depends on how the plugin's rows spread over partitions and cannot be promised \
                            before they come: write requested"
-            .to_owned()),
+                .to_owned())
+        }
         _ => Err("String must be one of (case insensitive): REQUIRED, REQUESTED".to_owned()),
     }
 }
@@ -75,7 +77,8 @@ pub(super) fn transaction_boundary(value: &str) -> Result<(), String> {
     match value.to_ascii_lowercase().as_str() {
         "poll" => Ok(()),
         "interval" | "connector" => {
-            Err("not supported yet: offsets are stored with the rows of a poll: write poll or leave the key out".to_owned())
+            Err("not supported yet: offsets are stored with the rows of a poll: write poll or leave the key out"
+                .to_owned())
         }
         _ => Err("String must be one of (case insensitive): INTERVAL, POLL, CONNECTOR".to_owned()),
     }

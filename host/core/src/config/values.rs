@@ -52,8 +52,8 @@ pub fn check_value(key: &ConfigKey, value: &str) -> Result<(), String> {
     }
 }
 
-/// A value as an answer shows it: without white space around it and in one spelling; `None` where its type cannot be read,
-/// as in Kafka Connect; never a password, nor a URL with one in it.
+/// A value as an answer shows it: without white space around it and in one spelling; `None` where its type cannot be
+/// read, as in Kafka Connect; never a password, nor a URL with one in it.
 ///
 /// ```
 /// use wharf_core::config::shown_value;

@@ -1,5 +1,5 @@
-//! What Kafka Connect's clients ask beside the life of connectors: validation, the keys of plugins, topics in use, who is
-//! alive.
+//! What Kafka Connect's clients ask beside the life of connectors: validation, the keys of plugins, topics in use, who
+//! is alive.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,8 @@ use crate::error::WorkerError;
 use crate::validate::{infos, keys_of};
 
 impl Worker {
-    /// Says of every key of a configuration what it is, what value it has and what is wrong with it, and changes nothing.
+    /// Says of every key of a configuration what it is, what value it has and what is wrong with it, and changes
+    /// nothing.
     /// `plugin` is what the request calls the plugin; `connector.class` must say the same. `None` stands for a `null`.
     ///
     /// # Errors
@@ -22,8 +23,8 @@ impl Worker {
         infos(&self.inner.env, plugin, config).await
     }
 
-    /// The keys of a plugin, its own first, and those that the worker adds for a connector of it. Without a version those
-    /// of the highest.
+    /// The keys of a plugin, its own first, and those that the worker adds for a connector of it. Without a version
+    /// those of the highest.
     ///
     /// # Errors
     /// [`WorkerError::NotFound`] where there is no such plugin, [`WorkerError::BadRequest`] no such version.
@@ -46,8 +47,8 @@ impl Worker {
         self.get(name)?.patch(patch, by).await
     }
 
-    /// Topics that a connector's tasks have used since it was made or its topics were reset, sorted. Of one that does not
-    /// exist there are none, which is no error in Kafka Connect.
+    /// Topics that a connector's tasks have used since it was made or its topics were reset, sorted. Of one that does
+    /// not exist there are none, which is no error in Kafka Connect.
     pub async fn active_topics(&self, name: &str) -> Vec<String> {
         self.inner.env.topics.of(name)
     }
@@ -60,8 +61,8 @@ impl Worker {
         Ok(self.inner.env.topics.reset(name).await?)
     }
 
-    /// The workers that are alive, by their id, and when each was heard of last, in milliseconds since 1970. A worker that
-    /// answers is alive as it answers.
+    /// The workers that are alive, by their id, and when each was heard of last, in milliseconds since 1970. A worker
+    /// that answers is alive as it answers.
     pub async fn cluster(&self) -> BTreeMap<String, i64> {
         BTreeMap::from([(self.inner.env.options.id.clone(), now_millis())])
     }
