@@ -5,7 +5,9 @@
 
 mod audit;
 mod cli;
+mod connector_file;
 mod fetch;
+mod follow;
 mod ingest;
 mod lock;
 mod logging;
