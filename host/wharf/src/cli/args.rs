@@ -28,6 +28,8 @@ pub(crate) struct Global {
     /// Where the worker answers
     #[arg(long, global = true, env = "WHARF_URL", default_value = "http://127.0.0.1:8083", value_name = "URL")]
     pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) connection: super::connection::ConnectionArgs,
     /// Print JSON for machines instead of tables
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -6,8 +6,11 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, bail};
 use serde::Deserialize;
 use serde_json::Value;
+use ureq::http::request::Builder;
 use ureq::http::{Method, Request, Response};
 use ureq::{Agent, Body};
+
+pub(crate) use super::connection::Connection;
 
 /// Longer than the worker itself waits for an answer.
 const TIMEOUT: Duration = Duration::from_secs(100);
@@ -19,6 +22,8 @@ const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 pub(crate) struct Client {
     agent: Agent,
     base: String,
+    /// The value of the `Authorization` header.
+    authorization: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -27,14 +32,27 @@ struct Refusal {
 }
 
 impl Client {
-    pub(crate) fn new(url: &str) -> Self {
-        let config = Agent::config_builder()
+    /// Reads the files that the connection names; nothing is sent yet.
+    pub(crate) fn new(connection: &Connection) -> anyhow::Result<Self> {
+        let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(Duration::from_secs(5)))
             .timeout_global(Some(TIMEOUT))
-            .user_agent(concat!("wharf/", env!("CARGO_PKG_VERSION")))
-            .build();
-        Self { agent: config.into(), base: url.trim_end_matches('/').to_owned() }
+            .user_agent(concat!("wharf/", env!("CARGO_PKG_VERSION")));
+        if let Some(tls) = connection.tls()? {
+            config = config.tls_config(tls);
+        }
+        let base = connection.url.trim_end_matches('/').to_owned();
+        Ok(Self { agent: config.build().into(), base, authorization: connection.authorization()? })
+    }
+
+    /// A request with what every request carries.
+    fn request(&self, method: &Method, url: &str) -> Builder {
+        let request = Request::builder().method(method).uri(url);
+        match &self.authorization {
+            Some(value) => request.header("authorization", value),
+            None => request,
+        }
     }
 
     /// The answer to a `GET`.
@@ -56,7 +74,7 @@ impl Client {
     /// The answer to a `POST` of a plugin.
     pub(crate) fn upload(&self, path: &str, wasm: &[u8]) -> anyhow::Result<Value> {
         let url = format!("{}{path}", self.base);
-        let request = Request::builder().method(Method::POST).uri(&url).header("accept", "application/json");
+        let request = self.request(&Method::POST, &url).header("accept", "application/json");
         let request = request.header("content-type", "application/wasm");
         let request = request.body(wasm).with_context(|| format!("`{url}` is no URL"))?;
         let mut response = self.accepted(self.agent.run(request))?;
@@ -73,7 +91,7 @@ impl Client {
 
     fn send(&self, method: &Method, path: &str, accept: &str, body: String) -> anyhow::Result<Response<Body>> {
         let url = format!("{}{path}", self.base);
-        let request = Request::builder().method(method).uri(&url).header("accept", accept);
+        let request = self.request(method, &url).header("accept", accept);
         let request = if body.is_empty() { request } else { request.header("content-type", "application/json") };
         let sent = if body.is_empty() && (*method == Method::GET || *method == Method::DELETE) {
             self.agent.run(request.body(()).with_context(|| format!("`{url}` is no URL"))?)
@@ -107,6 +125,12 @@ impl Client {
             ureq::Error::BadUri(_) => anyhow!("`{base}` is no URL: write one like http://127.0.0.1:8083"),
             ureq::Error::Timeout(_) => {
                 anyhow!("the worker at {base} did not answer in time: is it stopped or overloaded?")
+            }
+            ureq::Error::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+                anyhow!(
+                    "{base} and this machine do not trust each other ({error}): name the worker's authority with \
+                     --ca-file, and your own certificate with --client-certificate and --client-key where it asks"
+                )
             }
             ureq::Error::Io(error) => {
                 anyhow::Error::new(NotABrokenPipe(error.to_string())).context(format!("ask {base}"))
@@ -146,7 +170,7 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);
-        let error = Client::new(&base).get("/connectors").unwrap_err().to_string();
+        let error = Client::new(&Connection::to(&base)).unwrap().get("/connectors").unwrap_err().to_string();
         let expected = "start one with `wharf run`, or name another with --url";
         assert_eq!(error, format!("no worker answers at {base}: {expected}"));
     }

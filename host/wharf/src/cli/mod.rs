@@ -3,6 +3,7 @@
 mod args;
 mod audit;
 mod client;
+mod connection;
 mod connector;
 mod files;
 mod output;
@@ -16,14 +17,14 @@ use std::process::ExitCode;
 
 use args::Command;
 pub(crate) use args::{Args, LogFormat, RunArgs};
-use client::Client;
+use client::{Client, Connection};
 use output::Output;
 
 /// Does what the user asked for.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { command, global } = args;
     let mut output = Output::new(&global);
-    let client = Client::new(&global.url);
+    let client = Client::new(&Connection::new(&global.url, &global.connection))?;
     match command {
         Command::Run(run) => return run::run(&run, global.color()),
         Command::Connector(command) => connector::run(command, &client, &mut output)?,
