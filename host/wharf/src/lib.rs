@@ -1,6 +1,7 @@
 //! What the `wharf` binary does: a worker (`wharf run`), and the commands that talk to one.
 //!
-//! [`cli`] is what the user types and sees, [`settings`] what a worker is told and from where, [`wire`] puts the parts
+//! [`cli`] is what the user types and sees, [`connector_file`] connectors as they stand in files and [`follow`] the worker's
+//! following of them, [`settings`] what a worker is told and from where, [`wire`] puts the parts
 //! of a worker together, [`audit`] takes down what plugins were denied. Nothing here knows how any of them works.
 
 mod audit;
@@ -30,7 +31,7 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             cli::report(&error, color);
-            ExitCode::FAILURE
+            cli::Exit::of(&error).into()
         }
     }
 }

@@ -23,6 +23,7 @@ use wharf_store::{Bucket, Change, Condition, SledStore, Store, StoreError};
 
 use crate::audit::AuditLog;
 use crate::fetch::Downloads;
+use crate::follow;
 use crate::ingest;
 use crate::lock;
 use crate::settings::Settings;
@@ -39,6 +40,7 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals) -> anyhow::Res
     raise_file_limit();
     make_directory(&settings.data_dir)?;
     make_directory(&settings.plugins_dir)?;
+    settings.connectors.check()?;
     let _lock = lock::take(&settings.data_dir)?;
     let listener = bind(settings.listen, "--listen").await?;
     let address = listener.local_addr().context("find out the port")?;
@@ -51,7 +53,7 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals) -> anyhow::Res
     let mut server = tokio::spawn(serving.into_future());
 
     let audit = AuditLog::start(&settings.data_dir)?;
-    let (worker, sandbox, _watch) = tokio::select! {
+    let (worker, sandbox, store, _watch) = tokio::select! {
         started = start(&settings, address, &audit) => started?,
         signal = signals.next() => {
             tracing::info!(signal, "stopped before it was ready");
@@ -66,6 +68,8 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals) -> anyhow::Res
     };
     door.open(wharf_api::router(worker.clone(), options));
 
+    let following = follow::start(settings.connectors.clone(), worker.clone(), store).await?;
+
     let mut entrance = entrance.map(|entrance| tokio::spawn(entrance.serve(worker.clone(), closing.clone())));
 
     let signal = tokio::select! {
@@ -75,6 +79,7 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals) -> anyhow::Res
     tracing::info!(signal, "stopping; a second signal stops at once");
     tokio::spawn(signals.end_at_once());
     closing.cancel();
+    drop(following);
     worker.shutdown().await;
     // It waits for the disk, a moment.
     tokio::task::spawn_blocking(move || audit.close()).await.context("close the audit trail")?;
@@ -97,7 +102,7 @@ async fn start(
     settings: &Settings,
     address: SocketAddr,
     audit: &Arc<AuditLog>,
-) -> anyhow::Result<(Worker, Arc<Sandbox>, Watch)> {
+) -> anyhow::Result<(Worker, Arc<Sandbox>, Arc<dyn Store>, Watch)> {
     let data = &settings.data_dir;
     let (driver, store, (sandbox, registry)) = tokio::try_join!(
         log(settings),
@@ -108,8 +113,9 @@ async fn start(
     let (id, ceiling) = (address.to_string(), settings.ceiling.clone());
     let options = WorkerOptions { id, cluster_id, ceiling, ..settings.worker.clone() };
     let watch = registry.watch(WATCH);
+    let kept: Arc<dyn Store> = store.clone();
     let parts = Parts { catalog: registry, driver, store, audit: audit.clone() };
-    Ok((Worker::start(parts, options).await.context("start the worker")?, sandbox, watch))
+    Ok((Worker::start(parts, options).await.context("start the worker")?, sandbox, kept, watch))
 }
 
 async fn log(settings: &Settings) -> anyhow::Result<Arc<LogDriver>> {

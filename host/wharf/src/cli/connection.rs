@@ -11,8 +11,8 @@ use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::crypto::ring;
+use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsProvider};
 
 /// What every command takes to be let in.
@@ -142,16 +142,9 @@ fn certificates(path: &Path, flag: &str) -> anyhow::Result<Vec<Certificate<'stat
 }
 
 fn private_key(path: &Path) -> anyhow::Result<PrivateKey<'static>> {
-    use ureq::tls::KeyKind;
-    let key = PrivateKeyDer::from_pem_file(path)
-        .with_context(|| format!("read the private key of --client-key from `{}`", path.display()))?;
-    let kind = match &key {
-        PrivateKeyDer::Pkcs1(_) => KeyKind::Pkcs1,
-        PrivateKeyDer::Sec1(_) => KeyKind::Sec1,
-        PrivateKeyDer::Pkcs8(_) => KeyKind::Pkcs8,
-        _ => bail!("the private key in `{}` is of a kind that is not known here: write PKCS#8", path.display()),
-    };
-    Ok(PrivateKey::from_der(kind, key.secret_der()).to_owned())
+    let what = || format!("read the private key of --client-key from `{}`", path.display());
+    let pem = std::fs::read(path).with_context(what)?;
+    PrivateKey::from_pem(&pem).with_context(what)
 }
 
 #[cfg(test)]

@@ -138,21 +138,25 @@ pub(crate) fn load(path: &Path) -> Result<Vec<u8>, FileError> {
     bounded(opened, &file)
 }
 
-/// Reads a configuration alone, whatever its connector is called.
+/// Reads a configuration alone, and what its connector is called where the file says so.
 ///
 /// # Errors
 /// The first thing that is wrong, or that there are several.
-pub(crate) fn read_config(file: &str) -> Result<Config, FileError> {
-    let found = if file == "-" {
+pub(crate) fn read_one(file: &str) -> Result<(Config, Option<String>), FileError> {
+    let (bytes, format, file) = if file == "-" {
         let bytes = bounded(std::io::stdin().lock(), "stdin")?;
-        // A name is needed nowhere; stdin has none.
-        parse_named(&bytes, Format::guess(&bytes), "stdin", Some("stdin"))?
+        let format = Format::guess(&bytes);
+        (bytes, format, "stdin")
     } else {
-        read_path(Path::new(file))?
+        let bytes = load(Path::new(file))?;
+        let format = Format::of(Path::new(file)).unwrap_or_else(|| Format::guess(&bytes));
+        (bytes, format, file)
     };
+    // An empty name stands for none: no file can say so.
+    let found = parse_named(&bytes, format, file, Some(""))?;
     let several = found.len();
     match found.into_iter().next() {
-        Some(one) if several == 1 => Ok(one.config),
+        Some(one) if several == 1 => Ok((one.config, Some(one.name).filter(|name| !name.is_empty()))),
         _ => Err(Wrong::whole(format!("it holds {several} connectors: name a file with one")).of(file)),
     }
 }

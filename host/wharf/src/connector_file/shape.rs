@@ -26,7 +26,10 @@ pub(super) fn connectors(documents: Vec<Node>, stem: Option<&str>) -> Result<Vec
         let declared = connector(node, stem)?;
         if let Some(first) = lines.insert(declared.name.clone(), line) {
             let name = &declared.name;
-            return Err(Wrong::at(line, format!("the connector `{name}` stands here a second time, after line {first}")));
+            return Err(Wrong::at(
+                line,
+                format!("the connector `{name}` stands here a second time, after line {first}"),
+            ));
         }
         found.push(declared);
     }
@@ -59,7 +62,10 @@ fn connector(node: Node, stem: Option<&str>) -> Result<Declared, Wrong> {
     let line = node.line;
     let is_wrapped = node.get("config").is_some_and(|config| matches!(config.value, Value::Map(_)));
     let Value::Map(entries) = node.value else {
-        return Err(Wrong::at(line, format!("a connector is a map of keys and values, and this is {}", node.value.kind())));
+        return Err(Wrong::at(
+            line,
+            format!("a connector is a map of keys and values, and this is {}", node.value.kind()),
+        ));
     };
     let (mut name, mut state, mut config) = (None, None, Config::new());
     if is_wrapped {
@@ -100,9 +106,10 @@ fn connector(node: Node, stem: Option<&str>) -> Result<Declared, Wrong> {
 
 fn target(text: &str, line: usize) -> Result<TargetState, Wrong> {
     let known = [TargetState::Running, TargetState::Paused, TargetState::Stopped];
-    known.into_iter().find(|state| state.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
-        Wrong::at(line, format!("`initial_state` is `{text}`: write RUNNING, PAUSED or STOPPED"))
-    })
+    known
+        .into_iter()
+        .find(|state| state.as_str().eq_ignore_ascii_case(text))
+        .ok_or_else(|| Wrong::at(line, format!("`initial_state` is `{text}`: write RUNNING, PAUSED or STOPPED")))
 }
 
 /// Each key once.
@@ -132,7 +139,10 @@ fn flatten(prefix: &str, entries: Vec<(String, Node)>, config: &mut Config) -> R
             }
             Value::List(items) => joined(&key, items)?,
             Value::Null => {
-                return Err(Wrong::at(line, format!("`{key}` has no value: write one, \"\" for none, or leave it out")));
+                return Err(Wrong::at(
+                    line,
+                    format!("`{key}` has no value: write one, \"\" for none, or leave it out"),
+                ));
             }
         };
         if config.insert(key.clone(), text).is_some() {

@@ -84,7 +84,8 @@ fn a_file_may_hold_several() {
 
 #[test]
 fn scalars_keep_their_spelling() {
-    let yaml = one("a: yes\nb: 010\nc: 1_000\nd: '1'\ne: \"x\\ty\"\nf: |\n  two\n  lines\ng: 2026-01-31\nh: ''\n", "x.yaml");
+    let yaml =
+        one("a: yes\nb: 010\nc: 1_000\nd: '1'\ne: \"x\\ty\"\nf: |\n  two\n  lines\ng: 2026-01-31\nh: ''\n", "x.yaml");
     let expected = [
         ("a", "yes"),
         ("b", "010"),

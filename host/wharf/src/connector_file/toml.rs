@@ -42,9 +42,7 @@ fn node(text: &str, value: &Spanned<DeValue<'_>>) -> Result<Node, Wrong> {
         DeValue::Float(number) => Value::Text(number.as_str().to_owned()),
         DeValue::Integer(_) => Value::Text(spelled()),
         DeValue::Datetime(date) => Value::Text(date.to_string()),
-        DeValue::Array(items) => {
-            Value::List(items.iter().map(|item| node(text, item)).collect::<Result<Vec<_>, _>>()?)
-        }
+        DeValue::Array(items) => Value::List(items.iter().map(|item| node(text, item)).collect::<Result<Vec<_>, _>>()?),
         DeValue::Table(table) => map(text, table)?,
     };
     Ok(Node::new(line, value))

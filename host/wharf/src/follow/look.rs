@@ -169,7 +169,9 @@ mod tests {
         for name in ["a.yaml", "a.yml", "A.JSON", "a.b.toml", "a.properties"] {
             assert!(is_connector(Path::new(name)), "{name}");
         }
-        for name in ["a.yaml~", ".a.yaml.swp", ".a.yaml", "#a.yaml#", ".#a.yaml", "a.yaml.tmp", "README.md", "a", "4913"] {
+        for name in
+            ["a.yaml~", ".a.yaml.swp", ".a.yaml", "#a.yaml#", ".#a.yaml", "a.yaml.tmp", "README.md", "a", "4913"]
+        {
             assert!(!is_connector(Path::new(name)), "{name}");
         }
     }

@@ -86,8 +86,14 @@ impl Drop for Following {
 /// When what was taken from files before cannot be read.
 pub(crate) async fn start(sources: Sources, worker: Worker, store: Arc<dyn Store>) -> anyhow::Result<Following> {
     let memory = Memory::load(store).await.context("read which connectors came from files")?;
-    let mut follower =
-        Follower { worker, memory, files: BTreeMap::new(), jobs: BTreeMap::new(), missing: BTreeMap::new(), said: None };
+    let mut follower = Follower {
+        worker,
+        memory,
+        files: BTreeMap::new(),
+        jobs: BTreeMap::new(),
+        missing: BTreeMap::new(),
+        said: None,
+    };
     if sources == Sources::default() && follower.memory.origins.is_empty() {
         // Nothing to do, now and later: what is followed is said at the start.
         return Ok(Following { task: tokio::spawn(async {}) });

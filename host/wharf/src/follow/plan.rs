@@ -51,9 +51,9 @@ pub(super) fn plan(
     for (name, by) in &said {
         let before = taken.get(*name);
         // A file that could not be read yet keeps its connector against a newcomer.
-        let owner = before.map(|before| &before.file).filter(|file| {
-            by.iter().any(|(path, _)| path == file) || matches!(files.get(*file), Some(File::Unread))
-        });
+        let owner = before
+            .map(|before| &before.file)
+            .filter(|file| by.iter().any(|(path, _)| path == file) || matches!(files.get(*file), Some(File::Unread)));
         let winner = owner.or_else(|| by.first().map(|(path, _)| *path));
         for (path, connector) in by {
             let Some(winner) = winner.filter(|winner| winner != path) else {

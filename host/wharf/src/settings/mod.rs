@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | `data-dir` | `--data-dir`, `WHARF_DATA_DIR` | `./wharf-data` |
 //! | `plugins-dir` | `--plugins-dir`, `WHARF_PLUGINS_DIR` | `./plugins` |
+//! | `connectors-dir` | `--connectors-dir`, `WHARF_CONNECTORS_DIR` | `./connectors.d` if it is there |
 //! | `listen` | `--listen`, `WHARF_LISTEN` | `127.0.0.1:8083` |
 //! | `allowed-paths` | | anything but Wharf's own directories, `/proc`, `/sys`, `/dev` |
 //! | `shutdown-timeout-ms` | | 5000 |
@@ -14,13 +15,17 @@
 //! | `[egress]` | | see [`egress::Raw`] |
 //! | `[ingest]` | | see [`ingest`](mod@ingest) |
 //!
+//! [`table`] has every key with its type, default and meaning; `wharf config show` and the documentation come from it.
+//!
 //! Relative paths in the file are relative to the file; those of flags and defaults to the working directory.
 
+pub(crate) mod check;
 mod egress;
 mod ingest;
-mod keys;
+pub(crate) mod keys;
 mod plugins;
 pub(crate) mod raw;
+pub(crate) mod table;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -34,9 +39,13 @@ use wharf_runtime::WorkerOptions;
 use wharf_sandbox::{EgressPolicy, Limits};
 
 use crate::cli::RunArgs;
+use crate::follow::Sources;
 pub(crate) use ingest::Ingest;
 
-const DEFAULT_FILE: &str = "wharf.toml";
+/// The settings file that is read where none is named.
+pub(crate) const DEFAULT_FILE: &str = "wharf.toml";
+/// The folder of connectors that is followed where none is named and it is there.
+const DEFAULT_CONNECTORS: &str = "connectors.d";
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8083);
 
 /// What a worker acts on.
@@ -48,6 +57,8 @@ pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     /// Absolute.
     pub(crate) plugins_dir: PathBuf,
+    /// Connectors that come from files.
+    pub(crate) connectors: Sources,
     pub(crate) listen: SocketAddr,
     /// What connectors may name as paths; `None`: anything that is not forbidden to all.
     pub(crate) allowed_paths: Option<Vec<PathBuf>>,
@@ -91,6 +102,15 @@ impl Settings {
             let path = flag.clone().or_else(|| key.map(beside_file)).unwrap_or_else(|| default.into());
             std::path::absolute(&path).with_context(|| format!("find out where `{}` is", path.display()))
         };
+        let here =
+            |path: &Path| std::path::absolute(path).with_context(|| format!("find out where `{}` is", path.display()));
+        let connectors_dir = args.connectors_dir.clone().or_else(|| raw.connectors_dir.map(beside_file));
+        let connectors_dir =
+            connectors_dir.or_else(|| Some(DEFAULT_CONNECTORS.into()).filter(|path: &PathBuf| path.is_dir()));
+        let connectors = Sources {
+            files: args.connector.iter().map(|path| here(path)).collect::<anyhow::Result<_>>()?,
+            folder: connectors_dir.map(|path| here(&path)).transpose()?,
+        };
         let listen = match (args.listen, &raw.listen) {
             (Some(listen), _) => listen,
             (None, Some(text)) => parse_listen(text).map_err(|hint| anyhow::anyhow!("`listen` is `{text}`: {hint}"))?,
@@ -116,6 +136,7 @@ impl Settings {
             file: file.map(Path::to_owned),
             data_dir: pick(&args.data_dir, raw.data_dir, "wharf-data")?,
             plugins_dir: pick(&args.plugins_dir, raw.plugins_dir, "plugins")?,
+            connectors,
             listen,
             allowed_paths: raw.allowed_paths.map(absolute).transpose().context("find out where `allowed-paths` are")?,
             log: log(&raw.log)?,
