@@ -17,7 +17,7 @@ mod memory;
 mod plan;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,7 +92,8 @@ pub(crate) async fn start(sources: Sources, worker: Worker, store: Arc<dyn Store
         files: BTreeMap::new(),
         jobs: BTreeMap::new(),
         missing: BTreeMap::new(),
-        said: None,
+        trouble: None,
+        clashes: BTreeSet::new(),
     };
     if sources == Sources::default() && follower.memory.origins.is_empty() {
         // Nothing to do, now and later: what is followed is said at the start.
@@ -122,8 +123,10 @@ struct Follower {
     jobs: BTreeMap<String, Waiting>,
     /// How often files in a row were not there that connectors came from.
     missing: BTreeMap<PathBuf, u32>,
-    /// What was complained of the folder, so that it is said once.
-    said: Option<String>,
+    /// What is complained of the folder, so that it is said once.
+    trouble: Option<String>,
+    /// Complaints of connectors that two files describe, for the same reason.
+    clashes: BTreeSet<String>,
 }
 
 /// A job, and how it went so far.
@@ -146,23 +149,21 @@ impl Follower {
         let found = match found {
             Ok(found) => found,
             Err(trouble) => {
-                if self.said.as_ref() != Some(&trouble) {
+                if self.trouble.as_ref() != Some(&trouble) {
                     error!("{trouble}; connectors that came from files go on");
-                    self.said = Some(trouble);
+                    self.trouble = Some(trouble);
                 }
                 return Ok((looker, false));
             }
         };
-        self.said = None;
+        self.trouble = None;
         for (path, content) in found.changed {
             self.take(path, content);
         }
         self.files.retain(|path, _| found.present.contains(path));
-        let gone = self.gone(&found.present);
+        let gone = self.gone(&found.present).await;
         let (jobs, clashes) = plan::plan(&self.files, &gone, &self.memory.origins);
-        for (name, file, other) in clashes {
-            self.clash(&name, &file, &other);
-        }
+        self.clash(clashes);
         self.queue(jobs);
         self.work().await;
         Ok((looker, found.restless))
@@ -184,47 +185,51 @@ impl Follower {
         }
     }
 
-    /// Files that connectors came from and that are gone for good; those that are not followed any more are forgotten.
-    fn gone(&mut self, present: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+    /// Files that connectors came from and that are gone for good. Those that are there and not followed any more are
+    /// forgotten: their connectors are nobody's then.
+    async fn gone(&mut self, present: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
         let came_from: BTreeSet<PathBuf> = self.memory.origins.values().map(|origin| origin.file.clone()).collect();
         self.missing.retain(|path, _| came_from.contains(path) && !present.contains(path));
-        let mut gone = BTreeSet::new();
-        for path in came_from {
-            if present.contains(&path) {
-                continue;
-            }
+        let (mut gone, mut released) = (BTreeSet::new(), false);
+        for path in came_from.difference(present) {
             let looks = self.missing.entry(path.clone()).or_default();
             *looks = looks.saturating_add(1);
-            // A file that is not followed any more says nothing against its connector, nor does a folder that is away.
-            let is_gone = !path.exists() && path.parent().is_some_and(std::path::Path::is_dir);
-            if is_gone && *looks > 1 {
-                gone.insert(path);
-            } else if !is_gone && *looks == 2 {
-                let file = path.display();
-                warn!(%file, "is followed no more; its connectors stay as they are");
+            // An editor may take a file away for a moment.
+            if *looks < 2 {
+                continue;
             }
+            let (first, file) = (*looks == 2, path.display());
+            if path.exists() {
+                warn!(%file, "is followed no more; its connectors stay as they are");
+                self.memory.origins.retain(|_, origin| origin.file != *path);
+                released = true;
+            } else if path.parent().is_some_and(Path::is_dir) {
+                gone.insert(path.clone());
+            } else if first {
+                warn!(%file, "is gone with its folder, which says nothing; its connectors stay as they are");
+            }
+        }
+        if released {
+            self.save().await;
         }
         gone
     }
 
-    fn clash(&mut self, name: &str, file: &std::path::Path, other: &std::path::Path) {
-        let text = format!(
-            "{}: the connector `{name}` is described in {} already: give it another name",
-            file.display(),
-            other.display()
-        );
-        // Kept beside the jobs, so that it is said once.
-        let waiting = self.jobs.entry(format!("{name}\0{}", file.display()));
-        let waiting = waiting.or_insert(Waiting { job: Job::Nothing, refused: None, wait: 0 });
-        if waiting.refused.as_ref() != Some(&text) {
-            error!("{text}");
-            waiting.refused = Some(text);
+    fn clash(&mut self, clashes: Vec<plan::Clash>) {
+        let text = |(name, file, other): plan::Clash| {
+            let (file, other) = (file.display(), other.display());
+            format!("{file}: the connector `{name}` is described in {other} already: give it another name")
+        };
+        let clashes: BTreeSet<String> = clashes.into_iter().map(text).collect();
+        for clash in clashes.difference(&self.clashes) {
+            error!("{clash}");
         }
+        self.clashes = clashes;
     }
 
     /// What was to be done before and is not any more is dropped; what is new goes first.
     fn queue(&mut self, jobs: BTreeMap<String, Job>) {
-        self.jobs.retain(|name, waiting| jobs.contains_key(name) || waiting.job == Job::Nothing);
+        self.jobs.retain(|name, _| jobs.contains_key(name));
         for (name, job) in jobs {
             let is_known = self.jobs.get(&name).is_some_and(|waiting| waiting.job == job);
             if !is_known {
@@ -236,9 +241,6 @@ impl Follower {
     async fn work(&mut self) {
         let mut done = Vec::new();
         for (name, waiting) in &mut self.jobs {
-            if waiting.job == Job::Nothing {
-                continue;
-            }
             if waiting.wait > 0 {
                 waiting.wait -= 1;
                 continue;
@@ -265,6 +267,10 @@ impl Follower {
                 None => self.memory.origins.remove(&name),
             };
         }
+        self.save().await;
+    }
+
+    async fn save(&self) {
         if let Err(error) = self.memory.save().await {
             // Until it can be written, a restart takes files again that were taken already, which changes nothing.
             warn!(%error, "which connectors came from files cannot be stored");
@@ -294,7 +300,7 @@ async fn act(worker: &Worker, name: &str, job: &Job) -> Result<(), WorkerError> 
             Err(WorkerError::NotFound(_)) => {}
             Err(error) => return Err(error),
         },
-        Job::Move { .. } | Job::Nothing => {}
+        Job::Move { .. } => {}
     }
     Ok(())
 }
@@ -306,14 +312,13 @@ impl Job {
             Self::Put { file, digest, .. } | Self::Move { file, digest } => {
                 Some(Origin { file: file.clone(), digest: digest.clone() })
             }
-            Self::Delete { .. } | Self::Nothing => None,
+            Self::Delete { .. } => None,
         }
     }
 
     fn file(&self) -> String {
         match self {
             Self::Put { file, .. } | Self::Move { file, .. } | Self::Delete { file } => file.display().to_string(),
-            Self::Nothing => String::new(),
         }
     }
 }

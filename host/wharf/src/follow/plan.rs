@@ -26,8 +26,6 @@ pub(super) enum Job {
     Move { file: PathBuf, digest: String },
     /// Its file says it no more.
     Delete { file: PathBuf },
-    /// Holds the place of a complaint.
-    Nothing,
 }
 
 /// A connector that two files describe: its name, the file that loses, and the file that keeps it.
@@ -130,7 +128,6 @@ mod tests {
             Job::Put { .. } => "put",
             Job::Move { .. } => "move",
             Job::Delete { .. } => "delete",
-            Job::Nothing => "nothing",
         };
         jobs.into_iter().map(|(name, job)| (name, what(job))).collect()
     }
