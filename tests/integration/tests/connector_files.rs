@@ -60,7 +60,8 @@ fn a_pipeline_runs_from_files_and_follows_them() {
         third.display()
     );
     put(&folder.join("more.toml"), &toml);
-    worker.wait_for_state("more", "PAUSED");
+    let is_paused = || worker.status("more")["connector"]["state"] == "PAUSED";
+    worker.wait_until("the new connector is there, and paused", is_paused);
     worker.rest().put_empty("/connectors/more/resume").expect(202);
     worker.wait_for_text(&output, "one\ntwo\nthree\n");
 
