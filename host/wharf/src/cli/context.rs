@@ -188,17 +188,16 @@ pub(crate) fn run(command: ContextCommand, global: &Global, output: &mut Output)
     let path = path(&environment)?;
     let mut all = Contexts::load(&path)?;
     match command {
-        ContextCommand::List => return list(&all, output),
+        ContextCommand::List => list(&all, output),
         ContextCommand::Current => {
             let Some(name) = global.context.clone().or_else(|| environment("WHARF_CONTEXT")).or(all.current) else {
                 bail!("no context is in use: `wharf context use NAME` chooses one");
             };
             let url = all.contexts.get(&name).ok_or_else(|| unknown(&name, &all.contexts))?.url.clone();
-            return if output.json {
-                Ok(output.json(&json!({"name": name, "url": url}))?)
-            } else {
-                Ok(output.line(&name)?)
-            };
+            if output.json {
+                return Ok(output.json(&json!({"name": name, "url": url}))?);
+            }
+            Ok(output.line(&name)?)
         }
         ContextCommand::Use { name } => {
             if !all.contexts.contains_key(&name) {

@@ -95,7 +95,8 @@ impl<'a, P: Iterator<Item = Result<(Event<'a>, Span), ScanError>>> Reader<'a, P>
     }
 
     fn map(&mut self, line: usize, depth: usize) -> Result<Value, Wrong> {
-        let (mut entries, mut merged): (Vec<(String, Node)>, Vec<(String, Node)>) = (Vec::new(), Vec::new());
+        let mut entries: Vec<(String, Node)> = Vec::new();
+        let mut merged: Vec<(String, Node)> = Vec::new();
         loop {
             let key = match self.expect(line)? {
                 (Event::MappingEnd, _) => break,

@@ -47,13 +47,16 @@ impl Stamp {
     }
 }
 
+/// What a file says, or why it cannot be read.
+pub(super) type Content = Result<Vec<Declared>, String>;
+
 /// What a look found.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Every file that is followed.
     pub(super) present: BTreeSet<PathBuf>,
     /// Those whose content is another than at the last look, with what they say or why they cannot be read.
-    pub(super) changed: Vec<(PathBuf, Result<Vec<Declared>, String>)>,
+    pub(super) changed: Vec<(PathBuf, Content)>,
     /// Whether one of them has just changed and is to be looked at again soon.
     pub(super) restless: bool,
 }
@@ -107,7 +110,7 @@ impl Looker {
 }
 
 /// Reads a file, unless it changes meanwhile.
-fn take(path: &Path, stamp: &Stamp) -> Option<([u8; 32], Result<Vec<Declared>, String>)> {
+fn take(path: &Path, stamp: &Stamp) -> Option<([u8; 32], Content)> {
     let file = path.display().to_string();
     let (digest, content) = match connector_file::load(path) {
         Ok(bytes) => {

@@ -27,7 +27,7 @@ use tracing::{error, info, warn};
 use wharf_runtime::{Worker, WorkerError};
 use wharf_store::Store;
 
-use look::Looker;
+use look::{Content, Looker};
 use memory::{Memory, Origin};
 use plan::{File, Job};
 
@@ -169,7 +169,7 @@ impl Follower {
         Ok((looker, found.restless))
     }
 
-    fn take(&mut self, path: PathBuf, content: Result<Vec<crate::connector_file::Declared>, String>) {
+    fn take(&mut self, path: PathBuf, content: Content) {
         match content {
             Ok(connectors) => {
                 self.files.insert(path, File::Says(connectors));

@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(clashes, [("a".to_owned(), "/1".into(), "/2".into())]);
         // Nobody had it: the first by name.
         let (jobs, clashes) = plan(&now, &BTreeSet::new(), &taken([]));
-        assert!(matches!(&jobs["a"], Job::Put { file, .. } if *file == PathBuf::from("/1")));
+        assert!(matches!(&jobs["a"], Job::Put { file, .. } if file.as_path() == std::path::Path::new("/1")));
         assert_eq!(clashes, [("a".to_owned(), "/2".into(), "/1".into())]);
     }
 
