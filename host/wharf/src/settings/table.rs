@@ -67,7 +67,7 @@ impl Row {
 }
 
 /// Keys whose value is shown as `[hidden]`, beside those that end with a word such as `token` or `password`.
-const SECRET: &[&str] = &[];
+const SECRET: &[&str] = &["telemetry.otlp-headers"];
 
 /// Whether a key's value is not to be shown.
 pub(crate) fn is_secret(key: &str) -> bool {
