@@ -1,16 +1,20 @@
 //! What the `wharf` binary does: a worker (`wharf run`), and the commands that talk to one.
 //!
-//! [`cli`] is what the user types and sees, [`settings`] what a worker is told and from where, [`wire`] puts the parts
-//! of a worker together, [`audit`] takes down what plugins were denied, [`logging`] is what the worker says, [`access`]
-//! knows who may come in. Nothing here knows how any of them works.
+//! [`cli`] is what the user types and sees, [`connector_file`] connectors as they stand in files and [`follow`] the worker's
+//! following of them, [`settings`] what a worker is told and from where, [`wire`] puts the parts of a worker together,
+//! [`audit`] takes down what plugins were denied, [`logging`] is what the worker says, [`access`] knows who may come in.
+//! Nothing here knows how any of them works.
 
 mod access;
 mod audit;
 mod cli;
+mod connector_file;
 mod fetch;
+mod follow;
 mod ingest;
 mod lock;
 mod logging;
+mod properties;
 mod secrets;
 mod settings;
 mod signals;
@@ -32,7 +36,7 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             cli::report(&error, color);
-            ExitCode::FAILURE
+            cli::Exit::of(&error).into()
         }
     }
 }

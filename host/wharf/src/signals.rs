@@ -3,8 +3,7 @@
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The exit code after a second signal.
-const INTERRUPTED: i32 = 130;
+use crate::cli::Exit;
 
 /// Signals that came since [`Signals::listen`].
 #[derive(Debug)]
@@ -32,6 +31,6 @@ impl Signals {
     pub(crate) async fn end_at_once(mut self) -> ! {
         let signal = self.next().await;
         tracing::warn!(signal, "stopping at once; what was in flight is sent again after the next start");
-        std::process::exit(INTERRUPTED)
+        std::process::exit(Exit::Interrupted.code().into())
     }
 }

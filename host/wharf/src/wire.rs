@@ -26,6 +26,7 @@ use wharf_store::{Bucket, Change, Condition, SledStore, Store, StoreError};
 use crate::access::Keeper;
 use crate::audit::AuditLog;
 use crate::fetch::Downloads;
+use crate::follow;
 use crate::ingest;
 use crate::lock;
 use crate::secrets::{self, Providers};
@@ -46,6 +47,7 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals, log: Logging) 
     raise_file_limit();
     make_directory(&settings.data_dir)?;
     make_directory(&settings.plugins_dir)?;
+    settings.connectors.check()?;
     let _lock = lock::take(&settings.data_dir)?;
     let tls = settings.tls.clone().map(Tls::read).transpose().context("set up TLS of `[tls]`")?;
     let listener = bind(settings.listen, "--listen").await?;
@@ -64,7 +66,7 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals, log: Logging) 
     let redactors = Arc::new(Redactors::default());
     let knows = redactors.clone();
     log.redact_by(Arc::new(move |connector, text| knows.redact(connector, text)));
-    let (worker, sandbox, _watch) = tokio::select! {
+    let (worker, sandbox, store, _watch) = tokio::select! {
         started = start(&settings, address, &audit, tracing, redactors) => started?,
         signal = signals.next() => {
             tracing::info!(signal, "stopped before it was ready");
@@ -94,6 +96,8 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals, log: Logging) 
     // Ends with the runtime: it holds nothing that must be closed.
     drop(tokio::spawn(logging::sweep(log.book, worker.clone())));
 
+    let connectors = follow::start(settings.connectors.clone(), worker.clone(), store).await?;
+
     let mut entrance = entrance.map(|entrance| tokio::spawn(entrance.serve(worker.clone(), closing.clone())));
 
     let signal = tokio::select! {
@@ -104,6 +108,7 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals, log: Logging) 
     tokio::spawn(signals.end_at_once());
     closing.cancel();
     following.abort();
+    drop(connectors);
     worker.shutdown().await;
     if let Some(exporting) = exporting {
         exporting.close().await;
@@ -131,7 +136,7 @@ async fn start(
     audit: &Arc<AuditLog>,
     tracing: Tracing,
     redactors: Arc<Redactors>,
-) -> anyhow::Result<(Worker, Arc<Sandbox>, Watch)> {
+) -> anyhow::Result<(Worker, Arc<Sandbox>, Arc<dyn Store>, Watch)> {
     let data = &settings.data_dir;
     let (driver, store, (sandbox, registry)) = tokio::try_join!(
         log(settings),
@@ -147,8 +152,9 @@ async fn start(
         sealer: Some(secrets::sealer(&settings.secrets.key_file)?),
         redactors,
     };
+    let kept: Arc<dyn Store> = store.clone();
     let parts = Parts { catalog: registry, driver, store, audit: audit.clone(), secrets };
-    Ok((Worker::start(parts, options).await.context("start the worker")?, sandbox, watch))
+    Ok((Worker::start(parts, options).await.context("start the worker")?, sandbox, kept, watch))
 }
 
 async fn log(settings: &Settings) -> anyhow::Result<Arc<LogDriver>> {

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use serde::Deserialize;
 use serde_json::Value;
 use ureq::http::request::Builder;
@@ -11,6 +11,8 @@ use ureq::http::{Method, Request, Response};
 use ureq::{Agent, Body};
 
 pub(crate) use super::connection::Connection;
+use super::exit::{Answered, Unreachable};
+use super::proxy;
 
 /// Longer than the worker itself waits for an answer.
 const TIMEOUT: Duration = Duration::from_secs(100);
@@ -41,6 +43,9 @@ impl Client {
             .user_agent(concat!("wharf/", env!("CARGO_PKG_VERSION")));
         if let Some(tls) = connection.tls()? {
             config = config.tls_config(tls);
+        }
+        if proxy::is_loopback(&connection.url) {
+            config = config.proxy(None);
         }
         let base = connection.url.trim_end_matches('/').to_owned();
         Ok(Self { agent: config.build().into(), base, authorization: connection.authorization()? })
@@ -110,21 +115,43 @@ impl Client {
         let status = response.status();
         let text = read(&mut response)?;
         let Ok(Refusal { message }) = serde_json::from_slice(&text) else {
-            bail!("{}: it answered {status}", self.is_no_worker());
+            let message = format!("{}: it answered {status}", self.is_no_worker());
+            // A page of somebody else is no answer to the question.
+            let status = if status == 404 { 502 } else { status.as_u16() };
+            return Err(Answered { status, message }.into());
         };
-        Err(anyhow!(message))
+        Err(Answered { status: status.as_u16(), message }.into())
+    }
+
+    /// An answer that may never end, as it comes. `after`: the number of the last event that was seen.
+    pub(crate) fn open(&self, path: &str, accept: &str, after: Option<&str>) -> anyhow::Result<impl Read + use<>> {
+        let url = format!("{}{path}", self.base);
+        let mut request = self.request(&Method::GET, &url).header("accept", accept);
+        if let Some(after) = after {
+            request = request.header("last-event-id", after);
+        }
+        let request = request.body(()).with_context(|| format!("`{url}` is no URL"))?;
+        let request = self.agent.configure_request(request).timeout_global(None).build();
+        Ok(self.accepted(self.agent.run(request))?.into_body().into_reader())
+    }
+
+    /// The text that a `GET` answers.
+    pub(crate) fn text(&self, path: &str, accept: &str) -> anyhow::Result<Vec<u8>> {
+        read(&mut self.send(&Method::GET, path, accept, String::new())?)
     }
 
     fn explain(&self, error: ureq::Error) -> anyhow::Error {
         let base = &self.base;
         match error {
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                anyhow!("no worker answers at {base}: start one with `wharf run`, or name another with --url")
+                let hint = "start one with `wharf run`, or name another with --url";
+                Unreachable(format!("no worker answers at {base}: {hint}")).into()
             }
-            ureq::Error::HostNotFound => anyhow!("the host of {base} is not known: check --url"),
+            ureq::Error::HostNotFound => Unreachable(format!("the host of {base} is not known: check --url")).into(),
             ureq::Error::BadUri(_) => anyhow!("`{base}` is no URL: write one like http://127.0.0.1:8083"),
             ureq::Error::Timeout(_) => {
-                anyhow!("the worker at {base} did not answer in time: is it stopped or overloaded?")
+                let hint = "is it stopped or overloaded?";
+                Unreachable(format!("the worker at {base} did not answer in time: {hint}")).into()
             }
             ureq::Error::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
                 anyhow!(
@@ -133,7 +160,8 @@ impl Client {
                 )
             }
             ureq::Error::Io(error) => {
-                anyhow::Error::new(NotABrokenPipe(error.to_string())).context(format!("ask {base}"))
+                // Its text alone: a broken connection must not be taken for a closed pipe on our own output.
+                Unreachable(format!("ask {base}: {error}")).into()
             }
             other => anyhow::Error::new(other).context(format!("ask {base}")),
         }
@@ -143,11 +171,6 @@ impl Client {
         format!("what answers at {} does not look like a Wharf worker: check --url", self.base)
     }
 }
-
-/// A failed connection to the worker must not be taken for a closed pipe on our own output.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct NotABrokenPipe(String);
 
 fn read(response: &mut Response<Body>) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();

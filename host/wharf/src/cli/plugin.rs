@@ -3,6 +3,7 @@
 mod change;
 mod check;
 mod inspect;
+mod keys;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,8 @@ pub(crate) fn run(command: PluginCommand, client: &Client, output: &mut Output) 
         PluginCommand::Install(args) => change::install(args, client, output)?,
         PluginCommand::Uninstall { plugin, force } => change::uninstall(&plugin, force, client, output)?,
         PluginCommand::Approve { plugin, sha256 } => change::approve(&plugin, sha256, client, output)?,
+        PluginCommand::Config { plugin } => keys::config(&plugin, client, output)?,
+        PluginCommand::Validate(args) => return keys::validate(args, client, output),
         PluginCommand::Verify => return check::check("/plugins/verify", client, output),
         PluginCommand::Audit => return check::check("/plugins/audit", client, output),
     }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use super::RunArgs;
+use super::{Exit, RunArgs};
 use crate::settings::Settings;
 use crate::{logging, signals, wire};
 
@@ -20,5 +20,5 @@ pub(crate) fn run(args: &RunArgs, color: anstream::ColorChoice) -> anyhow::Resul
     })?;
     // What is left hangs in a blocking call that nobody waits for any more.
     runtime.shutdown_timeout(std::time::Duration::from_millis(100));
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done.into())
 }

@@ -2,22 +2,17 @@
 
 use std::collections::HashMap;
 
-use encoding_rs::UTF_8;
-use java_properties::PropertiesIter;
+use crate::properties;
 
 pub(super) type Properties = HashMap<String, String>;
 
 /// Keys and values of a file. It is UTF-8, as Kafka Connect reads it, and not the ISO 8859-1 of `Properties.load`.
 pub(super) fn parse(text: &str) -> Result<Properties, String> {
-    let mut found = Properties::new();
-    let mut lines = PropertiesIter::new_with_encoding(text.as_bytes(), UTF_8);
-    let read = lines.read_into(|key, value| drop(found.insert(key, value)));
-    // What the parser says of a line might hold a secret.
-    read.map_err(|error| match error.line_number() {
-        Some(line) => format!("line {line} of the file is no Java property: write key=value"),
-        None => "the file holds no Java properties: write key=value, a line each".to_owned(),
-    })?;
-    Ok(found)
+    let read = properties::read(text);
+    // What is said of the line might hold a secret.
+    let read =
+        read.map_err(|wrong| format!("line {} of the file is no Java property: write key=value", wrong.line))?;
+    Ok(read.into_iter().map(|it| (it.key, it.value)).collect())
 }
 
 #[cfg(test)]

@@ -1,76 +1,25 @@
 //! Telling the nearest known key to somebody who wrote an unknown one.
 
-use anyhow::bail;
 use toml::{Table, Value};
 
-/// Every key of `wharf.toml` but those that their section lists itself; those of a section behind a dot.
-const KNOWN: &[&str] = &[
-    "data-dir",
-    "plugins-dir",
-    "listen",
-    "allowed-paths",
-    "shutdown-timeout-ms",
-    "log.segment-bytes",
-    "log.sync",
-    "log.sync-window-ms",
-    "log.sync-interval-ms",
-    "log.default-partitions",
-    "log.retention-bytes",
-    "log.retention-ms",
-    "limits.memory-mb",
-    "limits.cpu-percent",
-    "limits.call-deadline-ms",
-    "limits.output-mb",
-    "limits.rows-per-second",
-    "limits.bytes-per-second",
-    "limits.log-lines-per-second",
-    "limits.sockets",
-    "limits.http-requests",
-    "limits.network-bytes-per-second",
-    "plugins.unsigned",
-    "plugins.publishers",
-    "plugins.require-approval",
-    "plugins.revoked",
-    "plugins.allowed-hosts",
-    "plugins.max-bytes",
-    "plugins.compile-timeout-ms",
-    "restart.enabled",
-    "restart.backoff-initial-ms",
-    "restart.backoff-max-ms",
-    "restart.max-failures",
-    "restart.window-ms",
-    "tasks.flush-interval-ms",
-    "tasks.max-in-flight",
-    "tasks.poll-max-rows",
-    "tasks.poll-max-bytes",
-    "tasks.stalled-after-ms",
-    "ingest.listen",
-    "ingest.tls-certificate",
-    "ingest.tls-key",
-    "ingest.max-body-bytes",
-    "ingest.requests-per-second",
-    "ingest.max-connections",
-    "ingest.header-timeout-ms",
-    "ingest.body-timeout-ms",
-];
-
-/// Refuses the first key that is not known.
-pub(super) fn check(table: &Table) -> anyhow::Result<()> {
+/// What is wrong with the keys of a file; empty where all are known.
+pub(super) fn check(table: &Table) -> Vec<String> {
+    let mut wrong = Vec::new();
     for (key, value) in table {
         match value {
             Value::Table(section) if is_section(key) => {
-                section.keys().try_for_each(|inner| check_key(&format!("{key}.{inner}")))?;
+                wrong.extend(section.keys().filter_map(|inner| check_key(&format!("{key}.{inner}"))));
             }
-            _ if is_section(key) => bail!("`{key}` is a section: write `[{key}]` and its keys below"),
-            _ => check_key(key)?,
+            _ if is_section(key) => wrong.push(format!("`{key}` is a section: write `[{key}]` and its keys below")),
+            _ => wrong.extend(check_key(key)),
         }
     }
-    Ok(())
+    wrong
 }
 
-fn known() -> impl Iterator<Item = &'static str> {
-    let sections: [&[&str]; 11] = [
-        KNOWN,
+/// Every key of `wharf.toml`, those of a section behind a dot: those of the table, and those that sections list themselves.
+pub(crate) fn known() -> impl Iterator<Item = &'static str> {
+    let sections: [&[&str]; 10] = [
         super::access::KEYS,
         super::connectors::KEYS,
         super::egress::KEYS,
@@ -82,26 +31,26 @@ fn known() -> impl Iterator<Item = &'static str> {
         super::topics::KEYS,
         super::watching::KEYS,
     ];
-    sections.into_iter().flatten().copied()
+    super::table::keys().chain(sections.into_iter().flatten().copied())
 }
 
 fn is_section(key: &str) -> bool {
     known().any(|known| known.split_once('.').is_some_and(|(section, _)| section == key))
 }
 
-fn check_key(key: &str) -> anyhow::Result<()> {
+fn check_key(key: &str) -> Option<String> {
     if known().any(|known| known == key) {
-        return Ok(());
+        return None;
     }
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().replace('_', "-");
     // The same key in another section, or written with underscores, is nearer than any other.
     let distance = |known: &str| if last(known) == last(key) { 0 } else { edits(known, key) };
-    match known().min_by_key(|known| distance(known)) {
+    Some(match known().min_by_key(|known| distance(known)) {
         Some(nearest) if distance(nearest) <= key.len() / 2 => {
-            bail!("there is no key `{key}`: did you mean `{nearest}`?")
+            format!("there is no key `{key}`: did you mean `{nearest}`?")
         }
-        _ => bail!("there is no key `{key}`: see `wharf run --help` and the documentation for those there are"),
-    }
+        _ => format!("there is no key `{key}`: see `wharf config show` for those there are"),
+    })
 }
 
 /// How many characters must be added, dropped or changed to turn one text into the other.
@@ -126,7 +75,7 @@ mod tests {
     use super::*;
 
     fn refusal(text: &str) -> String {
-        check(&toml::from_str(text).unwrap()).unwrap_err().to_string()
+        check(&toml::from_str(text).unwrap()).join("\n")
     }
 
     #[test]
@@ -141,7 +90,12 @@ mod tests {
             refusal("poll-max-rows = 1"),
             "there is no key `poll-max-rows`: did you mean `tasks.poll-max-rows`?"
         );
-        assert!(refusal("colour = 1").contains("see `wharf run --help`"));
+        assert!(refusal("colour = 1").contains("see `wharf config show`"));
+    }
+
+    #[test]
+    fn all_unknown_keys_are_told_at_once() {
+        assert_eq!(refusal("lisen = 1\n[log]\nsink = 1\n[tasks]\nmax-in-flight = 1").lines().count(), 2);
     }
 
     #[test]

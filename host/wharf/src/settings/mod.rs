@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | `data-dir` | `--data-dir`, `WHARF_DATA_DIR` | `./wharf-data` |
 //! | `plugins-dir` | `--plugins-dir`, `WHARF_PLUGINS_DIR` | `./plugins` |
+//! | `connectors-dir` | `--connectors-dir`, `WHARF_CONNECTORS_DIR` | `./connectors.d` if it is there |
 //! | `listen` | `--listen`, `WHARF_LISTEN` | `127.0.0.1:8083` |
 //! | `allowed-paths` | | anything but Wharf's own directories, `/proc`, `/sys`, `/dev` |
 //! | `shutdown-timeout-ms` | | 5000 |
@@ -20,14 +21,17 @@
 //! | `[logs]` `[inspect]` | | see [`watching`](mod@watching) |
 //! | `[http]` `[tls]` `[access]` | | see [`http`](mod@http), [`tls`](mod@tls), [`access`](mod@access) |
 //!
+//! [`table`] has every key with its type, default and meaning; `wharf config show` and the documentation come from it.
+//!
 //! Relative paths in the file are relative to the file; those of flags and defaults to the working directory.
 
 mod connectors;
 mod access;
+pub(crate) mod check;
 mod egress;
 mod http;
 mod ingest;
-mod keys;
+pub(crate) mod keys;
 mod plugins;
 pub(crate) mod raw;
 mod secrets;
@@ -36,6 +40,7 @@ mod topics;
 mod telemetry;
 mod watching;
 mod tls;
+pub(crate) mod table;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -53,12 +58,16 @@ use wharf_sandbox::{EgressPolicy, Limits};
 use crate::access::Door;
 use crate::cli::RunArgs;
 use crate::logging;
+use crate::follow::Sources;
 pub(crate) use ingest::Ingest;
 pub(crate) use secrets::Secrets;
 pub(crate) use rest::Rest;
 pub(crate) use telemetry::Telemetry;
 
-const DEFAULT_FILE: &str = "wharf.toml";
+/// The settings file that is read where none is named.
+pub(crate) const DEFAULT_FILE: &str = "wharf.toml";
+/// The folder of connectors that is followed where none is named and it is there.
+const DEFAULT_CONNECTORS: &str = "connectors.d";
 const DEFAULT_DATA_DIR: &str = "wharf-data";
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8083);
 
@@ -71,6 +80,8 @@ pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     /// Absolute.
     pub(crate) plugins_dir: PathBuf,
+    /// Connectors that come from files.
+    pub(crate) connectors: Sources,
     pub(crate) listen: SocketAddr,
     /// What connectors may name as paths; `None`: anything that is not forbidden to all.
     pub(crate) allowed_paths: Option<Vec<PathBuf>>,
@@ -124,6 +135,15 @@ impl Settings {
             let path = flag.clone().or_else(|| key.map(beside_file)).unwrap_or_else(|| default.into());
             std::path::absolute(&path).with_context(|| format!("find out where `{}` is", path.display()))
         };
+        let here =
+            |path: &Path| std::path::absolute(path).with_context(|| format!("find out where `{}` is", path.display()));
+        let connectors_dir = args.connectors_dir.clone().or_else(|| raw.connectors_dir.map(beside_file));
+        let connectors_dir =
+            connectors_dir.or_else(|| Some(DEFAULT_CONNECTORS.into()).filter(|path: &PathBuf| path.is_dir()));
+        let connectors = Sources {
+            files: args.connector.iter().map(|path| here(path)).collect::<anyhow::Result<_>>()?,
+            folder: connectors_dir.map(|path| here(&path)).transpose()?,
+        };
         let listen = match (args.listen, &raw.listen) {
             (Some(listen), _) => listen,
             (None, Some(text)) => parse_listen(text).map_err(|hint| anyhow::anyhow!("`listen` is `{text}`: {hint}"))?,
@@ -150,6 +170,7 @@ impl Settings {
             data_dir,
             secrets,
             plugins_dir: pick(&args.plugins_dir, raw.plugins_dir, "plugins")?,
+            connectors,
             listen,
             allowed_paths: raw.allowed_paths.map(absolute).transpose().context("find out where `allowed-paths` are")?,
             log: log(&raw.log)?,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use serde::Deserialize;
 
 use super::keys;
@@ -15,6 +15,8 @@ pub(crate) struct File {
     pub(crate) data_dir: Option<PathBuf>,
     /// Where plugins are found.
     pub(crate) plugins_dir: Option<PathBuf>,
+    /// Whose files are connectors.
+    pub(crate) connectors_dir: Option<PathBuf>,
     /// Where the REST API listens.
     pub(crate) listen: Option<String>,
     /// Files and directories that connectors may name; what lies below a directory is allowed too.
@@ -184,7 +186,10 @@ impl File {
     /// Reads the text of a file.
     pub(crate) fn parse(text: &str) -> anyhow::Result<Self> {
         let table: toml::Table = toml::from_str(text).map_err(|error| anyhow!("{}", error.to_string().trim_end()))?;
-        keys::check(&table)?;
+        let wrong = keys::check(&table);
+        if !wrong.is_empty() {
+            bail!("{}", wrong.join("\n"));
+        }
         toml::from_str(text).map_err(|error| anyhow!("{}", error.to_string().trim_end()))
     }
 }

@@ -30,6 +30,7 @@ fn every_key_of_the_file_arrives() {
     let text = r#"
         data-dir = "/d"
         plugins-dir = "/p"
+        connectors-dir = "/c"
         listen = "127.0.0.1:1"
         allowed-paths = ["/a", "/b"]
         shutdown-timeout-ms = 7
@@ -77,6 +78,7 @@ fn every_key_of_the_file_arrives() {
     let settings = resolve(&RunArgs::default(), text).unwrap();
     let ms = Duration::from_millis;
     assert_eq!((settings.data_dir.to_str(), settings.plugins_dir.to_str()), (Some("/d"), Some("/p")));
+    assert_eq!(settings.connectors, Sources { files: Vec::new(), folder: Some("/c".into()) });
     assert_eq!(settings.listen.port(), 1);
     assert_eq!(settings.allowed_paths, Some(vec!["/a".into(), "/b".into()]));
     let log = &settings.log;
@@ -115,6 +117,22 @@ fn flags_win_over_the_file() {
     assert_eq!(settings.data_dir.to_str(), Some("/flag"));
     assert_eq!(settings.plugins_dir.to_str(), Some("/p"));
     assert_eq!(settings.listen.port(), 9);
+}
+
+#[test]
+fn connectors_come_from_files_that_are_named_and_from_a_folder() {
+    let args = RunArgs {
+        connector: vec!["/a.yaml".into(), "b.json".into()],
+        connectors_dir: Some("/flag".into()),
+        ..RunArgs::default()
+    };
+    let settings = resolve(&args, "connectors-dir = \"/file\"").unwrap();
+    let files = vec!["/a.yaml".into(), std::path::absolute("b.json").unwrap()];
+    assert_eq!(settings.connectors, Sources { files, folder: Some("/flag".into()) });
+    let missing = Sources { files: vec!["/nowhere.yaml".into()], folder: None };
+    assert!(missing.check().unwrap_err().to_string().contains("`/nowhere.yaml` is no file"));
+    let missing = Sources { files: Vec::new(), folder: Some("/nowhere".into()) };
+    assert!(missing.check().unwrap_err().to_string().contains("--connectors-dir"));
 }
 
 #[test]

@@ -1,21 +1,27 @@
 //! `wharf connector …`
 
-use std::io::Read as _;
+mod create;
+mod edit;
+mod offsets;
+mod versions;
+mod watch;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 use ureq::http::Method;
 use wharf_core::Config;
-use wharf_core::status::{ConnectorInfo, ConnectorStatus};
+use wharf_core::status::{ConnectorInfo, ConnectorStatus, TaskInfo};
 use wharf_runtime::{ConnectorProgress, ConnectorUsage};
 
-use super::args::{ConnectorCommand, CreateArgs, RestartArgs};
+use super::args::{ConnectorCommand, PatchArgs, RestartArgs};
 use super::client::{Client, segment};
 use super::output::{Output, bytes, count};
 
 pub(crate) fn run(command: ConnectorCommand, client: &Client, output: &mut Output) -> anyhow::Result<()> {
     match command {
-        ConnectorCommand::Create(args) => create(&args, client, output),
+        ConnectorCommand::Create(args) => create::create(args, client, output),
+        ConnectorCommand::Apply(args) => create::apply(&args.file, client, output),
+        ConnectorCommand::Edit(one) => edit::edit(&one.name, client, output),
         ConnectorCommand::List => list(client, output),
         ConnectorCommand::Show(one) => show(&one.name, client, output),
         ConnectorCommand::Status(one) => status(&one.name, client, output),
@@ -24,58 +30,20 @@ pub(crate) fn run(command: ConnectorCommand, client: &Client, output: &mut Outpu
         ConnectorCommand::Stop(one) => tell(&Method::PUT, &one.name, "/stop", "stopped", client, output),
         ConnectorCommand::Restart(args) => restart(&args, client, output),
         ConnectorCommand::Delete(one) => tell(&Method::DELETE, &one.name, "", "deleted", client, output),
+        ConnectorCommand::Config(one) => config(&one.name, client, output),
+        ConnectorCommand::Patch(args) => patch(args, client, output),
+        ConnectorCommand::Offsets(command) => offsets::run(command, client, output),
+        ConnectorCommand::Logs(args) => watch::logs(&args, client, output),
+        ConnectorCommand::Inspect(args) => watch::inspect(&args, client, output),
+        ConnectorCommand::Versions(one) => versions::list(&one.name, client, output),
+        ConnectorCommand::Rollback { name, version } => versions::rollback(&name, version, client, output),
+        ConnectorCommand::Tasks(one) => tasks(&one.name, client, output),
+        ConnectorCommand::Topics { name, reset } => topics(&name, reset, client, output),
     }
 }
 
 fn path(name: &str, rest: &str) -> String {
     format!("/connectors/{}{rest}", segment(name))
-}
-
-fn create(args: &CreateArgs, client: &Client, output: &mut Output) -> anyhow::Result<()> {
-    let mut config = match args.config.as_deref() {
-        Some(file) => read_config(&args.name, file)?,
-        None => Map::new(),
-    };
-    config.extend(args.keys.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))));
-    if config.is_empty() {
-        bail!("a connector needs a configuration: add connector.class=… and the keys of its plugin, or --config FILE");
-    }
-    let name = &args.name;
-    let answer = if args.replace {
-        client.call(&Method::PUT, &path(name, "/config"), Some(&Value::Object(config)))
-    } else {
-        let body = json!({"name": name, "config": config});
-        let hint = "to change it, add --replace";
-        client.call(&Method::POST, "/connectors", Some(&body)).map_err(|error| {
-            if error.to_string().ends_with("already exists") { anyhow!("{error}: {hint}") } else { error }
-        })
-    }?;
-    if output.json {
-        return Ok(output.json(&answer)?);
-    }
-    output
-        .line(&format!("connector {name} is configured; `wharf connector status {name}` shows what it does"))
-        .map_err(Into::into)
-}
-
-/// The configuration itself, or what `POST /connectors` takes.
-fn read_config(name: &str, file: &str) -> anyhow::Result<Map<String, Value>> {
-    let mut text = String::new();
-    if file == "-" {
-        std::io::stdin().read_to_string(&mut text).context("read the configuration from stdin")?;
-    } else {
-        text = std::fs::read_to_string(file).with_context(|| format!("read the configuration from `{file}`"))?;
-    }
-    let mut object: Map<String, Value> =
-        serde_json::from_str(&text).with_context(|| format!("`{file}` is no JSON object"))?;
-    let Some(Value::Object(config)) = object.get_mut("config") else {
-        return Ok(object);
-    };
-    let config = std::mem::take(config);
-    match object.get("name").and_then(Value::as_str) {
-        Some(other) if other != name => bail!("`{file}` is the configuration of `{other}`, not of `{name}`"),
-        _ => Ok(config),
-    }
 }
 
 fn list(client: &Client, output: &mut Output) -> anyhow::Result<()> {
@@ -122,6 +90,60 @@ fn show(name: &str, client: &Client, output: &mut Output) -> anyhow::Result<()> 
     output.line(&format!("{} ({}), {} task(s)\n", info.name, info.kind, info.tasks.len()))?;
     let config: Config = info.config;
     Ok(output.table(&["KEY", "VALUE"], config.into_iter().map(|(key, value)| vec![key, value]).collect())?)
+}
+
+fn config(name: &str, client: &Client, output: &mut Output) -> anyhow::Result<()> {
+    let answer = client.get(&path(name, "/config"))?;
+    if output.json {
+        return Ok(output.json(&answer)?);
+    }
+    let config: Config = serde_json::from_value(answer).context("read the worker's answer")?;
+    Ok(output.table(&["KEY", "VALUE"], config.into_iter().map(|(key, value)| vec![key, value]).collect())?)
+}
+
+fn patch(args: PatchArgs, client: &Client, output: &mut Output) -> anyhow::Result<()> {
+    let PatchArgs { name, changes } = args;
+    let body: Map<String, Value> = changes.into_iter().map(|(key, value)| (key, value.into())).collect();
+    let answer = client.call(&Method::PATCH, &path(&name, "/config"), Some(&Value::Object(body)))?;
+    if output.json {
+        return Ok(output.json(&answer)?);
+    }
+    Ok(output.line(&format!("connector {name} is configured"))?)
+}
+
+fn tasks(name: &str, client: &Client, output: &mut Output) -> anyhow::Result<()> {
+    let answer = client.get(&path(name, "/tasks"))?;
+    if output.json {
+        return Ok(output.json(&answer)?);
+    }
+    let tasks: Vec<TaskInfo> = serde_json::from_value(answer).context("read the worker's answer")?;
+    if tasks.is_empty() {
+        return Ok(output.line("it has no tasks")?);
+    }
+    let rows = tasks.into_iter().flat_map(|task| {
+        let id = task.id.task.to_string();
+        task.config.into_iter().map(move |(key, value)| vec![id.clone(), key, value])
+    });
+    Ok(output.table(&["TASK", "KEY", "VALUE"], rows.collect())?)
+}
+
+fn topics(name: &str, reset: bool, client: &Client, output: &mut Output) -> anyhow::Result<()> {
+    if reset {
+        return tell(&Method::PUT, name, "/topics/reset", "has forgotten its topics", client, output);
+    }
+    let answer = client.get(&path(name, "/topics"))?;
+    if output.json {
+        return Ok(output.json(&answer)?);
+    }
+    let topics = answer.get(name).and_then(|entry| entry.get("topics")).and_then(Value::as_array);
+    let topics: Vec<&str> = topics.into_iter().flatten().filter_map(Value::as_str).collect();
+    if topics.is_empty() {
+        return Ok(output.line("no topics so far")?);
+    }
+    for topic in topics {
+        output.line(topic)?;
+    }
+    Ok(())
 }
 
 fn status(name: &str, client: &Client, output: &mut Output) -> anyhow::Result<()> {
