@@ -283,11 +283,11 @@ mod tests {
         })
         .unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let refused = AccessFile::change(&path, |file| {
+        let refused: anyhow::Result<()> = AccessFile::change(&path, |file| {
             file.entries.clear();
             bail!("no")
         });
-        refused.map(|()| ()).unwrap_err();
+        refused.unwrap_err();
         assert_eq!(AccessFile::read(&path).unwrap().unwrap().entries, [entry_with_same_password(&path)]);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
     }

@@ -59,7 +59,7 @@ pub(crate) struct AuditLog {
 
 #[derive(Debug)]
 enum Message {
-    Write(AuditRecord),
+    Write(Box<AuditRecord>),
     /// Write what is left and answer.
     Close(SyncSender<()>),
 }
@@ -162,7 +162,7 @@ impl AuditLog {
     }
 
     fn send(&self, record: AuditRecord) {
-        if self.writer.try_send(Message::Write(record)).is_err() {
+        if self.writer.try_send(Message::Write(Box::new(record))).is_err() {
             self.shared.lost.fetch_add(1, Relaxed);
         }
     }
@@ -238,7 +238,7 @@ impl Writer {
             // What was taken down before is on its way, and goes before.
             for message in records.try_iter() {
                 match message {
-                    Message::Write(record) => batch.push(record),
+                    Message::Write(record) => batch.push(*record),
                     Message::Close(done) => closes.push(done),
                 }
             }
