@@ -96,7 +96,7 @@ pub(crate) async fn run(settings: Settings, mut signals: Signals, log: Logging) 
     // Ends with the runtime: it holds nothing that must be closed.
     drop(tokio::spawn(logging::sweep(log.book, worker.clone())));
 
-    let connectors = follow::start(settings.connectors.clone(), worker.clone(), store).await?;
+    let connectors = follow::start(settings.connectors.clone(), worker.clone(), store, audit.clone()).await?;
 
     let mut entrance = entrance.map(|entrance| tokio::spawn(entrance.serve(worker.clone(), closing.clone())));
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use wharf_core::config::{ConfigInfos, ConfigKeyInfo};
+use wharf_core::config::{Config, ConfigInfos, ConfigKeyInfo};
 use wharf_core::status::ConnectorInfo;
 
 use super::Worker;
@@ -20,7 +20,17 @@ impl Worker {
     /// # Errors
     /// [`WorkerError::BadRequest`] where there is no `connector.class`, it is another plugin's, or it is not known.
     pub async fn validate(&self, plugin: &str, config: &ConfigPatch) -> Result<ConfigInfos, WorkerError> {
-        infos(&self.inner.env, plugin, config).await
+        infos(&self.inner.env, plugin, &self.as_stored(config)).await
+    }
+
+    /// A form that was filled from what is shown sends `[hidden]` back for what is stored.
+    fn as_stored(&self, posted: &ConfigPatch) -> ConfigPatch {
+        let written: Config = posted.iter().filter_map(|(key, value)| Some((key.clone(), value.clone()?))).collect();
+        let Some(name) = written.get("name").cloned() else { return posted.clone() };
+        let mut stored: ConfigPatch =
+            self.restored(name.trim(), written).into_iter().map(|(key, value)| (key, Some(value))).collect();
+        stored.extend(posted.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| (key.clone(), None)));
+        stored
     }
 
     /// The keys of a plugin, its own first, and those that the worker adds for a connector of it. Without a version

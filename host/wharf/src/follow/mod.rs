@@ -15,6 +15,7 @@
 mod look;
 mod memory;
 mod plan;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
+use wharf_core::audit::Auditor;
 use wharf_runtime::{Worker, WorkerError};
 use wharf_store::Store;
 
@@ -84,10 +86,16 @@ impl Drop for Following {
 ///
 /// # Errors
 /// When what was taken from files before cannot be read.
-pub(crate) async fn start(sources: Sources, worker: Worker, store: Arc<dyn Store>) -> anyhow::Result<Following> {
+pub(crate) async fn start(
+    sources: Sources,
+    worker: Worker,
+    store: Arc<dyn Store>,
+    audit: Arc<dyn Auditor>,
+) -> anyhow::Result<Following> {
     let memory = Memory::load(store).await.context("read which connectors came from files")?;
     let mut follower = Follower {
         worker,
+        audit,
         memory,
         files: BTreeMap::new(),
         jobs: BTreeMap::new(),
@@ -116,6 +124,8 @@ pub(crate) async fn start(sources: Sources, worker: Worker, store: Arc<dyn Store
 
 struct Follower {
     worker: Worker,
+    /// Is told of what files change.
+    audit: Arc<dyn Auditor>,
     memory: Memory,
     /// What each followed file says.
     files: BTreeMap<PathBuf, File>,
@@ -245,7 +255,7 @@ impl Follower {
                 waiting.wait -= 1;
                 continue;
             }
-            match act(&self.worker, name, &waiting.job).await {
+            match act(&self.worker, &*self.audit, name, &waiting.job).await {
                 Ok(()) => done.push((name.clone(), waiting.job.origin())),
                 Err(error) => {
                     waiting.wait = PATIENCE;
@@ -279,18 +289,22 @@ impl Follower {
 }
 
 /// Does one thing, with the worker's own checks.
-async fn act(worker: &Worker, name: &str, job: &Job) -> Result<(), WorkerError> {
+async fn act(worker: &Worker, audit: &dyn Auditor, name: &str, job: &Job) -> Result<(), WorkerError> {
     let file = job.file();
+    if matches!(job, Job::Move { .. }) {
+        return Ok(());
+    }
+    let before = worker.config(name).await.ok();
     match job {
         Job::Put { connector, .. } => {
             let (config, name) = (connector.config.clone(), name.to_owned());
-            let is_new = matches!(worker.connector(&name).await, Err(WorkerError::NotFound(_)));
-            if is_new {
+            let by = Some(format!("file {file}"));
+            if before.is_none() {
                 let state = connector.initial_state.unwrap_or_default();
-                worker.create(name.clone(), config, state).await?;
+                worker.create_by(name.clone(), config, state, by).await?;
                 info!(connector = %name, %file, "a connector is created from its file");
             } else {
-                worker.put_config(name.clone(), config).await?;
+                worker.put_config_by(name.clone(), config, by).await?;
                 info!(connector = %name, %file, "a connector follows its file");
             }
         }
@@ -301,6 +315,10 @@ async fn act(worker: &Worker, name: &str, job: &Job) -> Result<(), WorkerError> 
             Err(error) => return Err(error),
         },
         Job::Move { .. } => {}
+    }
+    let after = worker.config(name).await.ok();
+    if before != after {
+        told::tell(audit, name, &file.to_string(), before.as_ref(), after.as_ref());
     }
     Ok(())
 }

@@ -285,7 +285,9 @@ mod tests {
                 Some((section, key)) => format!("[{section}]\n{key} = 1979-05-27\n"),
                 None => format!("{} = 1979-05-27\n", row.key),
             };
-            let error = format!("{:#}", raw::File::parse(&text).unwrap_err());
+            // A table of texts takes a date for one: then it is a key, too.
+            let Err(error) = raw::File::parse(&text) else { continue };
+            let error = format!("{error:#}");
             assert!(!error.contains("unknown field") && !error.contains("no key"), "{}: {error}", row.key);
         }
     }
