@@ -125,7 +125,7 @@ pub(crate) async fn set(
 
 /// The level that a body names, with Kafka Connect's answers to all that names none.
 fn level(body: &[u8]) -> Result<LogLevel, ApiError> {
-    let unreadable = |error: serde_json::Error| ApiError::unreadable(format!("the body is no JSON object: {error}"));
+    let unreadable = |error: serde_json::Error| ApiError::unreadable(format!("the request body is not the JSON that is wanted here: {error}"));
     let mut body: BTreeMap<String, Value> = serde_json::from_slice(body).map_err(unreadable)?;
     let text = match body.remove("level").unwrap_or_default() {
         Value::Null => return Err(ApiError::bad_request("Desired 'level' parameter was not specified in request.")),

@@ -81,7 +81,7 @@ fn object(value: Option<&RawValue>, what: &str) -> Result<Option<String>, ApiErr
 fn read(body: &[u8]) -> Result<Vec<OffsetChange>, ApiError> {
     let sample = r#"write {"offsets":[{"partition":{…},"offset":{…}}]}"#;
     if !body.trim_ascii_start().starts_with(b"{") {
-        return Err(ApiError::unreadable(format!("the request body is no JSON object; {sample}")));
+        return Err(ApiError::unreadable(format!("the request body is not the JSON that is wanted here: no object; {sample}")));
     }
     let wanted: Wanted<'_> = serde_json::from_slice(body).map_err(|error| {
         ApiError::unreadable(format!("the request body is not the JSON that is wanted here: {error}; {sample}"))

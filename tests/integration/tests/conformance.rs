@@ -174,7 +174,7 @@ fn a_file_that_is_no_plugin_fails_and_one_that_is_not_there_cannot_be_tested() {
     let (code, _, stderr) = test(&dir.path().join("none.wasm"), None, &[]);
     assert!(code == 2 && stderr.contains("none.wasm"), "{stderr}");
     let (code, _, stderr) = test(&component("blackhole-sink"), Some(&json!([1])), &[]);
-    assert!(code == 2 && stderr.contains("is no configuration"), "{stderr}");
+    assert!(code == 2 && stderr.contains("is a map of keys and values"), "{stderr}");
 }
 
 #[test]

@@ -73,7 +73,9 @@ fn a_connector_with_less_memory_than_the_worker_allows_is_ended_at_its_own_limit
     assert_eq!(codes, ["kill.memory-limit", "kill.memory-limit"], "{trail}");
     assert_eq!((&trail[0]["task"], &trail[0]["plugin"]), (&json!(0), &json!("misbehaving-source@0.1.0")), "{trail}");
     assert!(trail[0]["detail"].as_str().unwrap().contains("16777216"), "{trail}");
-    assert_eq!(worker.rest().get("/audit?connector=good-source").json, json!([]));
+    for family in ["kill", "egress", "path"] {
+        assert_eq!(worker.rest().get(&format!("/audit?connector=good-source&code={family}")).json, json!([]));
+    }
     let said = worker.wharf(&["audit", "--connector", "bad"]).ok().text();
     assert!(
         said.lines().count() == 2 && said.contains(" kill.memory-limit bad/0 misbehaving-source@0.1.0: "),

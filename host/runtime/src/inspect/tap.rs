@@ -1,6 +1,7 @@
 //! Which rows of which batches somebody sees.
 //!
-//! From each batch at most half of what is still to be seen, spread evenly over its rows. A batch that had more rows than
+//! Of a batch that fits into what is still to be seen, every row; of a larger one, half of what is still to be seen,
+//! spread evenly over its rows. A batch that had more rows than
 //! were taken is followed by a pause of [`REST`], so that what passes fast is seen at several moments, while of a
 //! connector that moves little nothing is missed.
 
@@ -68,7 +69,7 @@ impl Tap {
             return;
         }
         let State { left, records: Some(records), .. } = &mut *state else { return };
-        let wanted = rows.min(left.div_ceil(2));
+        let wanted = if rows <= *left { rows } else { left.div_ceil(2) };
         let mut seen = 0;
         for index in 0..wanted {
             if self.waiting.load(Relaxed) > WAITING_BYTES {

@@ -98,7 +98,8 @@ fn connector(node: Node, stem: Option<&str>) -> Result<Declared, Wrong> {
             stem.map(str::to_owned).ok_or_else(|| Wrong::at(line, "the connector has no `name`: write one"))?
         }
     };
-    if config.is_empty() {
+    // One without a name is no connector yet: what it is for may need no configuration.
+    if config.is_empty() && !name.is_empty() {
         return Err(Wrong::at(line, format!("the connector `{name}` has no configuration: write connector.class")));
     }
     Ok(Declared { name, config, initial_state: state })

@@ -61,7 +61,7 @@ fn each_role_may_what_it_is_for() {
     with(&worker, &reader, "GET", "/nosuch", None).expect(404);
     let refused = with(&worker, &reader, "PUT", "/connectors/c/pause", None).expect(403);
     assert_eq!(refused.message(), "this needs the role `operate`, and `the-read` has the role `read`");
-    assert_eq!(worker.wharf(&["connector", "list"]).code, Some(1), "the CLI is nobody without a token");
+    assert_eq!(worker.wharf(&["connector", "list"]).code, Some(4), "the CLI is nobody without a token");
 
     with(&worker, &operator, "PUT", "/connectors/c/pause", None).expect(202);
     with(&worker, &operator, "PUT", "/connectors/c/resume", None).expect(202);
