@@ -20,8 +20,8 @@ use crate::dto::{Create, Posted};
 use crate::error::ApiError;
 use crate::front;
 use crate::negotiate::with_options;
-use crate::openmessaging;
 use crate::openapi::{params, shapes};
+use crate::openmessaging;
 use crate::path::{Name, location};
 use crate::query::Query;
 

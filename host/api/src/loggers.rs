@@ -125,13 +125,17 @@ pub(crate) async fn set(
 
 /// The level that a body names, with Kafka Connect's answers to all that names none.
 fn level(body: &[u8]) -> Result<LogLevel, ApiError> {
-    let unreadable = |error: serde_json::Error| ApiError::unreadable(format!("the request body is not the JSON that is wanted here: {error}"));
+    let unreadable = |error: serde_json::Error| {
+        ApiError::unreadable(format!("the request body is not the JSON that is wanted here: {error}"))
+    };
     let mut body: BTreeMap<String, Value> = serde_json::from_slice(body).map_err(unreadable)?;
     let text = match body.remove("level").unwrap_or_default() {
         Value::Null => return Err(ApiError::bad_request("Desired 'level' parameter was not specified in request.")),
         Value::String(text) => text,
         value @ (Value::Number(_) | Value::Bool(_)) => value.to_string(),
-        Value::Array(_) | Value::Object(_) => return Err(ApiError::unreadable("`level` is no text: write \"INFO\"")),
+        Value::Array(_) | Value::Object(_) => {
+            return Err(ApiError::unreadable("the value of `level` is no text: write \"INFO\""));
+        }
     };
     if text.is_empty() {
         return Err(ApiError::internal("Illegal null or empty Level name."));

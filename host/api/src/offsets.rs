@@ -74,14 +74,18 @@ fn object(value: Option<&RawValue>, what: &str) -> Result<Option<String>, ApiErr
     match value.map(RawValue::get) {
         None | Some("null") => Ok(None),
         Some(text) if text.starts_with('{') => Ok(Some(text.to_owned())),
-        Some(text) => Err(ApiError::unreadable(format!("`{what}` is {text}: write a JSON object, or null"))),
+        Some(text) => {
+            Err(ApiError::unreadable(format!("the value of `{what}` is {text}: write a JSON object, or null")))
+        }
     }
 }
 
 fn read(body: &[u8]) -> Result<Vec<OffsetChange>, ApiError> {
     let sample = r#"write {"offsets":[{"partition":{…},"offset":{…}}]}"#;
     if !body.trim_ascii_start().starts_with(b"{") {
-        return Err(ApiError::unreadable(format!("the request body is not the JSON that is wanted here: no object; {sample}")));
+        return Err(ApiError::unreadable(format!(
+            "the request body is not the JSON that is wanted here: no object; {sample}"
+        )));
     }
     let wanted: Wanted<'_> = serde_json::from_slice(body).map_err(|error| {
         ApiError::unreadable(format!("the request body is not the JSON that is wanted here: {error}; {sample}"))

@@ -9,8 +9,8 @@ use wharf_core::plugin::{Descriptor, PluginId};
 use wharf_core::state::{State, TargetState};
 use wharf_core::status::{ConnectorInfo, ConnectorState, ConnectorStatus, TaskId, TaskInfo, TaskStatus};
 
-use crate::figures::ConnectorFigures;
 use crate::env::Env;
+use crate::figures::ConnectorFigures;
 use crate::ingest::Inbox;
 use crate::progress::ConnectorProgress;
 use crate::redactors::Redactors;

@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use wharf_core::SourceOffset;
 use wharf_core::config::Config;
-use wharf_core::history::{ConfigHistory, ShownVersion};
 use wharf_core::figures::Figure;
+use wharf_core::history::{ConfigHistory, ShownVersion};
 use wharf_core::plugin::{Catalog, PluginUse, WebhookRequest, WebhookResponse};
 use wharf_core::state::TargetState;
 use wharf_core::status::{ConnectorInfo, ConnectorStatus, TaskInfo, TaskStatus};
@@ -25,8 +25,8 @@ use crate::env::{Env, Job};
 use crate::error::WorkerError;
 use crate::figures::{ConnectorFigures, WorkerFigures};
 use crate::ingest::{IngestError, Ingress};
-use crate::offsets::{self, Alteration, Consent, OffsetChange};
 use crate::inspect::{InspectQuery, Inspection};
+use crate::offsets::{self, Alteration, Consent, OffsetChange};
 use crate::options::{Parts, WorkerOptions};
 use crate::plugin_use;
 use crate::progress::ConnectorProgress;
@@ -273,7 +273,9 @@ impl Worker {
                     let accepted = job.hidden.accepted(config, by, false);
                     connector.configure(accepted, job).await.map(|info| (false, info))
                 }
-                None => self.store_and_start(name, config, TargetState::Running, job, by).await.map(|info| (true, info)),
+                None => {
+                    self.store_and_start(name, config, TargetState::Running, job, by).await.map(|info| (true, info))
+                }
             };
             match done {
                 // It was created or deleted by somebody else between the two steps: what is asked for is the other one.

@@ -49,7 +49,13 @@ pub(crate) async fn measure(how: How, plugins: &Path, input: &Path, lines: u64, 
     let driver = tokio::task::spawn_blocking(move || LogDriver::open(log, LogOptions::default())).await;
     let driver = driver.context("open the log")?.context("open the log")?;
     let store = SledStore::open(dir.join("store")).await.context("open the store")?;
-    let parts = Parts { catalog: Arc::new(Single(plugin)), driver: driver.clone(), store, audit: Arc::new(NoAudit), secrets: SecretParts::default() };
+    let parts = Parts {
+        catalog: Arc::new(Single(plugin)),
+        driver: driver.clone(),
+        store,
+        audit: Arc::new(NoAudit),
+        secrets: SecretParts::default(),
+    };
     let worker = Worker::start(parts, WorkerOptions::default()).await?;
 
     let config = [

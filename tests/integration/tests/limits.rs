@@ -76,7 +76,7 @@ fn a_connector_with_less_memory_than_the_worker_allows_is_ended_at_its_own_limit
     for family in ["kill", "egress", "path"] {
         assert_eq!(worker.rest().get(&format!("/audit?connector=good-source&code={family}")).json, json!([]));
     }
-    let said = worker.wharf(&["audit", "--connector", "bad"]).ok().text();
+    let said = worker.wharf(&["audit", "--connector", "bad", "--code", "kill"]).ok().text();
     assert!(
         said.lines().count() == 2 && said.contains(" kill.memory-limit bad/0 misbehaving-source@0.1.0: "),
         "{said}"

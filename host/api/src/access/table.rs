@@ -157,7 +157,8 @@ const LEGACY: Rule = act("GET", "/connectors/{name}", ADMIN, Reach::Connector, "
 pub(super) fn rule(method: &Method, route: Option<&str>, query: Option<&str>) -> Rule {
     let Some(route) = route else { return NO_ROUTE };
     let only_looks = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-    if matches!(*method, Method::GET | Method::HEAD) && is_same(route, LEGACY.route) && query.is_some_and(names_config) {
+    if matches!(*method, Method::GET | Method::HEAD) && is_same(route, LEGACY.route) && query.is_some_and(names_config)
+    {
         return LEGACY;
     }
     let method = if only_looks { "GET" } else { method.as_str() };

@@ -24,7 +24,13 @@ impl AuditTrail for Trail {
             plugin: "p@1".to_owned(),
             detail: "poll trapped".to_owned(),
         };
-        vec![AuditRecord { number: 7, time: "2026-01-01T00:00:00.000Z".to_owned(), event, change: None, suppressed: None }]
+        vec![AuditRecord {
+            number: 7,
+            time: "2026-01-01T00:00:00.000Z".to_owned(),
+            event,
+            change: None,
+            suppressed: None,
+        }]
     }
 }
 

@@ -32,11 +32,7 @@ pub(super) async fn ask(env: &Env, job: &Job, offsets: &[SourceOffset]) -> Resul
     }
 }
 
-async fn answer(
-    env: &Env,
-    job: &Job,
-    offsets: &[SourceOffset],
-) -> Result<Result<(), String>, InstanceError> {
+async fn answer(env: &Env, job: &Job, offsets: &[SourceOffset]) -> Result<Result<(), String>, InstanceError> {
     let name = job.spec.name.as_str();
     // One task that has all of the work, so that no partition is another's.
     let tasks = job.plugin.tasks(&job.config, 1).await?;

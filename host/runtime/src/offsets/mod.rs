@@ -81,11 +81,7 @@ pub(crate) fn check_stopped(view: &ConnectorView) -> Result<(), WorkerError> {
 }
 
 /// Alters the offsets of a connector that is stopped. Durable when this returns.
-pub(crate) async fn alter(
-    env: &Env,
-    job: &Job,
-    alteration: Alteration,
-) -> Result<Consent, WorkerError> {
+pub(crate) async fn alter(env: &Env, job: &Job, alteration: Alteration) -> Result<Consent, WorkerError> {
     match job.spec.kind {
         Kind::Sink => sink::alter(env, job, alteration).await.map(|()| Consent::Given),
         _ => source::alter(env, job, alteration).await,

@@ -23,11 +23,7 @@ pub(super) async fn read(env: &Env, connector: &str) -> Result<Vec<SourceOffset>
     Ok(all.into_iter().map(|(partition, offset)| SourceOffset { partition, offset }).collect())
 }
 
-pub(super) async fn alter(
-    env: &Env,
-    job: &Job,
-    alteration: Alteration,
-) -> Result<Consent, WorkerError> {
+pub(super) async fn alter(env: &Env, job: &Job, alteration: Alteration) -> Result<Consent, WorkerError> {
     let connector = job.spec.name.as_str();
     let is_reset = matches!(alteration, Alteration::Reset);
     let offsets = match alteration {

@@ -38,8 +38,8 @@ use wharf_core::audit::{AuditEvent, AuditQuery, AuditRecord, AuditTrail, Auditor
 
 use clean::{cleaned, cleaned_change};
 use file::Rotating;
-pub(crate) use time::rfc3339;
 use flood::{Flood, Summary};
+pub(crate) use time::rfc3339;
 
 /// Records kept in memory.
 const RECENT: usize = 1_000;

@@ -17,8 +17,8 @@ mod plugin;
 mod plugin_test;
 mod proxy;
 mod run;
-mod token;
 mod stream;
+mod token;
 mod topic;
 
 use std::io::Write as _;

@@ -10,8 +10,7 @@ pub(super) type Properties = HashMap<String, String>;
 pub(super) fn parse(text: &str) -> Result<Properties, String> {
     let read = properties::read(text);
     // What is said of the line might hold a secret.
-    let read =
-        read.map_err(|wrong| format!("line {} of the file is no Java property: write key=value", wrong.line))?;
+    let read = read.map_err(|wrong| format!("line {} of the file is no Java property: write key=value", wrong.line))?;
     Ok(read.into_iter().map(|it| (it.key, it.value)).collect())
 }
 

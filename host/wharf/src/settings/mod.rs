@@ -25,22 +25,22 @@
 //!
 //! Relative paths in the file are relative to the file; those of flags and defaults to the working directory.
 
-mod connectors;
 mod access;
 pub(crate) mod check;
+mod connectors;
 mod egress;
 mod http;
 mod ingest;
 pub(crate) mod keys;
 mod plugins;
 pub(crate) mod raw;
-mod secrets;
 mod rest;
-mod topics;
-mod telemetry;
-mod watching;
-mod tls;
+mod secrets;
 pub(crate) mod table;
+mod telemetry;
+mod tls;
+mod topics;
+mod watching;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -57,11 +57,11 @@ use wharf_sandbox::{EgressPolicy, Limits};
 
 use crate::access::Door;
 use crate::cli::RunArgs;
-use crate::logging;
 use crate::follow::Sources;
+use crate::logging;
 pub(crate) use ingest::Ingest;
-pub(crate) use secrets::Secrets;
 pub(crate) use rest::Rest;
+pub(crate) use secrets::Secrets;
 pub(crate) use telemetry::Telemetry;
 
 /// The settings file that is read where none is named.
