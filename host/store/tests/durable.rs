@@ -99,6 +99,7 @@ async fn a_change_whose_caller_stopped_waiting_is_made_before_the_store_closes()
 }
 
 /// All bytes of all files below a directory.
+#[expect(clippy::unwrap_used, reason = "this is a test")]
 fn bytes_below(dir: &std::path::Path) -> Vec<u8> {
     let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { bytes_below(&path) } else { std::fs::read(&path).unwrap() }).collect()
@@ -107,7 +108,7 @@ fn bytes_below(dir: &std::path::Path) -> Vec<u8> {
 #[tokio::test]
 async fn no_page_of_the_database_ever_holds_a_sealed_value() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Arc::new(SledStore::open(dir.path()).await.unwrap());
+    let store = SledStore::open(dir.path()).await.unwrap();
     let sealed = Connectors::new(store.clone()).sealed_by(Some(Arc::new(Sealer::new(&[3; 32])))).keeping(5);
     let accepted = |number: u32| {
         let pair = |key: &str, value: String| (key.to_owned(), value);

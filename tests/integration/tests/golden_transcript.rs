@@ -3,7 +3,7 @@
 //! `golden/record.py` makes the requests and compares the answers. What differs must be what `golden/differences.tsv` lists,
 //! no more and no less; `golden/README.md` says how the list is kept.
 
-#![expect(clippy::panic, reason = "this is a test")]
+#![expect(clippy::indexing_slicing, clippy::panic, reason = "this is a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! A thousand connectors on one worker.
 
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "this is a test")]
+
 use std::thread;
 
 use serde_json::{Value, json};

@@ -1,5 +1,7 @@
 //! Offsets over REST: what they say is where a connector goes on, also after its worker died.
 
+#![expect(clippy::indexing_slicing, reason = "this is a test")]
+
 use serde_json::{Value, json};
 use wharf_integration::{Worker, append, read};
 

@@ -1,6 +1,8 @@
 //! Many clients command one connector at once: no answer is a failure of the worker, nobody waits for ever, and what
 //! was accepted last is what holds, also after a restart.
 
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "this is a test")]
+
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
