@@ -25,7 +25,7 @@ CONFIGURED = (
     "putConnectorConfig",
     "createNamedConnector",
     "patchConnectorConfig",
-    "putConnectorPluginConfigValidate",
+    "validatePluginConfig",
 )
 # The texts by which Kafka Connect's own 500 for a body that cannot be read is known; its clients rely on that status.
 UNREADABLE = (
@@ -34,6 +34,8 @@ UNREADABLE = (
     "the request has no `config`",
     "`initial_state` is",
     "the value of `",
+    # Kafka Connect, to the letter, where a level is empty.
+    "Illegal null or empty Level name.",
 )
 
 
