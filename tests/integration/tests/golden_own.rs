@@ -17,6 +17,7 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/own.jsonl");
 /// Keys whose values are never the same twice; of those the type is kept.
 const VOLATILE: &[&str] = &[
     "approved_at",
+    "recorded_at",
     "at",
     "calls",
     "commit",
