@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::store::{Bucket, Change, Condition, Store, StoreError};
+use crate::store::{Bucket, Change, Condition, Store, StoreError, remove_all};
 
 /// Numbers the starts of tasks: a later start has a higher number, also across restarts of the worker.
 ///
@@ -37,12 +37,7 @@ impl Generations {
     ///
     /// [`StoreError::Io`] when the disk fails.
     pub async fn forget(&self, connector: &str) -> Result<(), StoreError> {
-        let found = self.store.list(Bucket::Meta, &prefix(connector)).await?;
-        if found.is_empty() {
-            return Ok(());
-        }
-        let remove = |(key, _)| Change { bucket: Bucket::Meta, key, condition: Condition::Any, value: None };
-        self.store.apply(found.into_iter().map(remove).collect()).await.map(drop)
+        remove_all(&*self.store, Bucket::Meta, &prefix(connector)).await
     }
 }
 

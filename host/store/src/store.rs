@@ -110,3 +110,17 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Tells of each change to the bucket from now on, by key; a reader that is too slow gets `RecvError::Lagged`.
     fn watch(&self, bucket: Bucket) -> tokio::sync::broadcast::Receiver<String>;
 }
+
+/// Removes every value whose key begins with `prefix`, all at once; nothing is written where there is none.
+///
+/// # Errors
+///
+/// [`StoreError::Io`] when the disk fails.
+pub(crate) async fn remove_all(store: &dyn Store, bucket: Bucket, prefix: &str) -> Result<(), StoreError> {
+    let found = store.list(bucket, prefix).await?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let remove = |(key, _)| Change { bucket, key, condition: Condition::Any, value: None };
+    store.apply(found.into_iter().map(remove).collect()).await.map(drop)
+}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::store::{Bucket, Change, Condition, Store, StoreError};
+use crate::store::{Bucket, Change, Condition, Store, StoreError, remove_all};
 
 const PREFIX: &str = "topic-used\0";
 
@@ -57,12 +57,7 @@ impl UsedTopics {
     ///
     /// [`StoreError::Io`] when the disk fails.
     pub async fn forget(&self, connector: &str) -> Result<(), StoreError> {
-        let found = self.store.list(Bucket::Meta, &prefix(connector)).await?;
-        if found.is_empty() {
-            return Ok(());
-        }
-        let remove = |(key, _)| Change { bucket: Bucket::Meta, key, condition: Condition::Any, value: None };
-        self.store.apply(found.into_iter().map(remove).collect()).await.map(drop)
+        remove_all(&*self.store, Bucket::Meta, &prefix(connector)).await
     }
 }
 

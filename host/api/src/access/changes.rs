@@ -17,6 +17,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 use tower::ServiceExt as _;
 use wharf_core::audit::{AuditEvent, Auditor, Change};
+use wharf_core::secret::HIDDEN;
 
 use super::Caller;
 use super::table::Rule;
@@ -28,8 +29,6 @@ const MOST_BYTES: usize = 256 * 1024;
 const MOST_KEYS: usize = 40;
 /// Characters of one value.
 const MOST_CHARS: usize = 200;
-/// Stands for a secret, as in Kafka Connect.
-const HIDDEN: &str = "[hidden]";
 /// A key that has one of these in its name is masked, whatever its type.
 const SECRETIVE: [&str; 7] = ["password", "passwd", "secret", "token", "credential", "private.key", "api.key"];
 

@@ -18,9 +18,8 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use wharf_core::secret::HIDDEN;
 
-/// What stands where something is hidden.
-pub(super) const HIDDEN: &str = "[hidden]";
 /// Fields deeper than this are not looked at.
 const MAX_DEPTH: usize = 64;
 

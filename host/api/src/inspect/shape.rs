@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use wharf_core::secret::HIDDEN;
 use wharf_runtime::{Direction, Passed, PassedCell};
 
-use super::mask::{HIDDEN, Masks};
+use super::mask::Masks;
 use crate::record::{Cell, Header, Record};
 
 /// A record that passed through a task of a connector.

@@ -6,9 +6,7 @@
 use std::net::Ipv6Addr;
 
 use crate::plugin::{ConfigKey, ValueType};
-
-/// Shown instead of a value that may hold a secret.
-const HIDDEN: &str = "[hidden]";
+use crate::secret::HIDDEN;
 
 /// Checks the type of `value` and that it is one of the allowed ones. White space around a value is no matter. A value
 /// equal to the key's default always passes.

@@ -5,15 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
+use wharf_core::secret::HIDDEN;
 
 use super::args::{ConfigCommand, RunArgs, ShowArgs};
 use super::exit::{Exit, Usage};
 use super::output::Output;
 use crate::settings::table::{self, Row};
 use crate::settings::{DEFAULT_FILE, check, raw};
-
-/// What stands for a secret.
-const HIDDEN: &str = "[hidden]";
 
 pub(crate) fn run(command: ConfigCommand, output: &mut Output) -> anyhow::Result<ExitCode> {
     match command {
