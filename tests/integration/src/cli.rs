@@ -50,10 +50,11 @@ impl Said {
 pub(crate) fn wharf(which: Binary) -> Command {
     let mut command = Command::new(artifacts::binary(which));
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("WHARF_") {
+        let spelled = name.to_string_lossy().to_ascii_lowercase();
+        if spelled.starts_with("wharf_") || spelled.ends_with("_proxy") {
             command.env_remove(name);
         }
     }
-    command.env_remove("FAILPOINTS").env_remove("RUST_LOG").env_remove("http_proxy").env_remove("HTTP_PROXY");
+    command.env_remove("FAILPOINTS").env_remove("RUST_LOG");
     command
 }

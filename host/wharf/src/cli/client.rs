@@ -44,9 +44,8 @@ impl Client {
         if let Some(tls) = connection.tls()? {
             config = config.tls_config(tls);
         }
-        if proxy::is_loopback(&connection.url) {
-            config = config.proxy(None);
-        }
+        let proxy = proxy::of(&connection.url, |name| std::env::var(name).ok())?;
+        let config = config.proxy(proxy);
         let base = connection.url.trim_end_matches('/').to_owned();
         Ok(Self { agent: config.build().into(), base, authorization: connection.authorization()? })
     }

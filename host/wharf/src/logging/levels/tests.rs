@@ -1,6 +1,6 @@
 //! The table of loggers, and what it does to lines that are logged.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use wharf_core::logs::{LogBook as _, LogQuery};
@@ -8,6 +8,14 @@ use wharf_core::logs::{LogBook as _, LogQuery};
 use super::super::book::{Book, Limits};
 use super::super::{filter, keeper};
 use super::*;
+
+/// One test of these at a time. Setting a logger has the process ask anew what each line of code that logs is worth, and
+/// where one subscriber lives, the thread that sets is asked for it: a thread without one would switch off, in all
+/// threads, what another test is about to log. A worker has one subscriber for all threads.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn level(levels: &Levels, name: &str) -> Option<LogLevel> {
     levels.get(name).map(|logger| logger.level)
@@ -29,6 +37,7 @@ fn the_start_value_is_read_as_a_filter_of_targets() {
 
 #[test]
 fn setting_a_logger_sets_those_below_it_and_names_what_changed() {
+    let _alone = alone();
     let levels = Levels::new("info");
     let set = |name: &str, level| levels.set(name, level).unwrap();
     assert_eq!(set("a", LogLevel::Debug), ["a"]);
@@ -46,6 +55,7 @@ fn setting_a_logger_sets_those_below_it_and_names_what_changed() {
 
 #[test]
 fn there_is_an_end_to_the_loggers_that_can_be_set() {
+    let _alone = alone();
     let levels = Levels::new("info");
     for number in 0..MOST {
         levels.set(&format!("l{number}"), LogLevel::Debug).unwrap();
@@ -57,6 +67,7 @@ fn there_is_an_end_to_the_loggers_that_can_be_set() {
 /// Sets loggers one after the other, logs the same lines each time, and gives back which of them were shown and which
 /// were kept of the connector `a`.
 fn logged(directives: &str, sets: &[(&str, LogLevel)]) -> (Vec<String>, Vec<String>) {
+    let _alone = alone();
     let levels = Levels::new(directives);
     let (kept, shown) = (Book::new(Limits::default()), Book::new(Limits::default()));
     let keeper = |book: &Book| keeper::Keeper::new(book.clone(), Arc::new(OnceLock::new()));
