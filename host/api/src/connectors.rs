@@ -68,8 +68,8 @@ pub(crate) struct Expanded {
 
 /// Lists the connectors.
 ///
-/// Their names, sorted; with `expand` an object with what was asked for of each. A connector that is deleted meanwhile is
-/// left out.
+/// Their names, sorted; with `expand` an object with what was asked for of each. `details` adds to the status what Kafka
+/// Connect does not know. A connector that is deleted meanwhile is left out.
 #[utoipa::path(
     get,
     path = "/connectors",
@@ -85,13 +85,12 @@ pub(crate) async fn list(State(app): State<App>, caller: Caller, query: Query) -
         if query.first("expand").is_none() {
             return Ok(Json(Listed::Names(names)));
         }
-        let wants = |what: &str| query.all("expand").any(|value| value == what);
-        let (status, info) = (wants("status"), wants("info"));
+        let (status, info) = (query.expands("status"), query.expands("info"));
         let mut all = BTreeMap::new();
         for name in names {
             let mut expanded = Expanded::default();
             if status {
-                expanded.status = existing(worker.status(&name).await)?;
+                expanded.status = existing(worker.status(&name).await)?.map(|status| query.detailed(status));
             }
             if info {
                 expanded.info = existing(worker.connector(&name).await)?;
@@ -314,18 +313,26 @@ pub(crate) async fn patch_config(
 }
 
 /// Shows what a connector and its tasks are doing.
+///
+/// As Kafka Connect does; with `expand=details` also the last failures, what was denied, what is stalled and what a restart
+/// would change.
 #[utoipa::path(
     get,
     path = "/connectors/{name}/status",
     operation_id = "getConnectorStatus",
-    params(params::Connector),
+    params(params::Connector, params::Details),
     responses(
         (status = 200, description = "The states", body = ConnectorStatus),
         (status = 404, description = "There is no such connector"),
     )
 )]
-pub(crate) async fn status(State(app): State<App>, Name(name): Name) -> Result<Json<ConnectorStatus>, ApiError> {
-    app.ask(app.worker.status(&name)).await.map(Json)
+pub(crate) async fn status(
+    State(app): State<App>,
+    Name(name): Name,
+    query: Query,
+) -> Result<Json<ConnectorStatus>, ApiError> {
+    let status = app.ask(app.worker.status(&name)).await?;
+    Ok(Json(query.detailed(status)))
 }
 
 /// Shows how far the tasks of a connector have come: rows, bytes and lag.
@@ -432,5 +439,5 @@ pub(crate) async fn restart(State(app): State<App>, Name(name): Name, query: Que
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let status = app.command(|worker| async move { worker.restart_with(&name, tasks, only_failed).await }).await?;
-    Ok((StatusCode::ACCEPTED, Json(status)).into_response())
+    Ok((StatusCode::ACCEPTED, Json(query.detailed(status))).into_response())
 }

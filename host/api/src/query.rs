@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use percent_encoding::percent_decode_str;
+use wharf_core::status::ConnectorStatus;
 
 /// The decoded parameters in the order they were written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,6 +29,16 @@ impl Query {
     /// The first value of a parameter.
     pub(crate) fn first(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether `what` is one of the values of `expand`.
+    pub(crate) fn expands(&self, what: &str) -> bool {
+        self.all("expand").any(|value| value == what)
+    }
+
+    /// A status with its details where `expand=details` asks for them, else as Kafka Connect gives it.
+    pub(crate) fn detailed(&self, status: ConnectorStatus) -> ConnectorStatus {
+        if self.expands("details") { status } else { status.without_details() }
     }
 
     /// Whether the first value is `true` in any case, as Java reads a boolean.

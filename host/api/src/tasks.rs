@@ -15,6 +15,7 @@ use crate::internal;
 use crate::negotiate::with_options;
 use crate::openapi::params;
 use crate::path::{Name, TaskOf};
+use crate::query::Query;
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
@@ -61,21 +62,24 @@ pub(crate) async fn configs(
 }
 
 /// Shows what a task is doing.
+///
+/// As Kafka Connect does; with `expand=details` also its last failure, what was denied to it and whether it is stalled.
 #[utoipa::path(
     get,
     path = "/connectors/{name}/tasks/{task}/status",
     operation_id = "getTaskStatus",
-    params(params::Task),
+    params(params::Task, params::Details),
     responses(
         (status = 200, description = "Its state", body = TaskStatus),
         (status = 404, description = "There is no such task"),
     )
 )]
-pub(crate) async fn status(State(app): State<App>, of: TaskOf) -> Result<Json<TaskStatus>, ApiError> {
+pub(crate) async fn status(State(app): State<App>, of: TaskOf, query: Query) -> Result<Json<TaskStatus>, ApiError> {
     let Ok(task) = u32::try_from(of.task) else {
         return Err(ApiError::not_found(format!("No status found for task {}-{}", of.connector, of.task)));
     };
-    app.ask(app.worker.task_status(&of.connector, task)).await.map(Json)
+    let status = app.ask(app.worker.task_status(&of.connector, task)).await?;
+    Ok(Json(if query.expands("details") { status } else { status.without_details() }))
 }
 
 /// Restarts a task, also one that is FAILED.

@@ -54,6 +54,16 @@ pub struct ConnectorStatus {
     pub kind: String,
 }
 
+impl ConnectorStatus {
+    /// Only what Kafka Connect says too.
+    #[must_use]
+    pub fn without_details(mut self) -> Self {
+        self.connector.plugin_change = None;
+        self.tasks = self.tasks.into_iter().map(TaskStatus::without_details).collect();
+        self
+    }
+}
+
 /// What a connector is doing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ConnectorState {
@@ -67,8 +77,8 @@ pub struct ConnectorState {
     /// The plugin's version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// What a restart would change: the plugin's bytes are others by now, a later version is there, or it is gone. Not
-    /// in Kafka Connect; absent while what runs is what would be started.
+    /// What a restart would change: the plugin's bytes are others by now, a later version is there, or it is gone. A
+    /// detail, of which Kafka Connect knows nothing; absent while what runs is what would be started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plugin_change: Option<String>,
 }
@@ -88,17 +98,24 @@ pub struct TaskStatus {
     /// The plugin's version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// The last failure, kept after the task recovered. Not in Kafka Connect; absent while there was none.
+    /// The last failure, kept after the task recovered. A detail; absent while there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<LastFailure>,
-    /// What it uses. Not in Kafka Connect; here only once something was denied to it or an instance of it died, always at
+    /// What it uses. A detail; here only once something was denied to it or an instance of it died, always at
     /// `GET /connectors/{name}/usage`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
-    /// It makes no progress although there is something to do. Not in Kafka Connect; absent while it moves on or has nothing
-    /// to do.
+    /// It makes no progress although there is something to do. A detail; absent while it moves on or has nothing to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalled: Option<Stalled>,
+}
+
+impl TaskStatus {
+    /// Only what Kafka Connect says too.
+    #[must_use]
+    pub fn without_details(self) -> Self {
+        Self { last_failure: None, usage: None, stalled: None, ..self }
+    }
 }
 
 /// A task that makes no progress although there is something to do.

@@ -92,6 +92,11 @@ impl Refusal {
         )
     }
 
+    /// Whether nothing is there: not the directory, or not what a link leads to.
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self, Self::NoParent(_) | Self::DanglingLink)
+    }
+
     /// Whether it is the policy that forbids it, whatever lies there.
     pub(crate) fn is_denial(&self) -> bool {
         matches!(self, Self::Special | Self::Denied(_) | Self::Contains(_) | Self::NotAllowed(_))

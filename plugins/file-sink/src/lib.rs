@@ -16,7 +16,7 @@ const WRITE: usize = 1024 * 1024;
 /// The configuration.
 #[derive(Debug, Deserialize)]
 pub struct Config {
-    file: String,
+    file: Option<String>,
 }
 
 /// A running task.
@@ -39,13 +39,12 @@ impl Sink for FileSink {
             .alias("org.apache.kafka.connect.file.FileStreamSinkConnector")
             .key(
                 ConfigKey::file_write("file")
-                    .required()
                     .doc("The file to append to. It is created where it is missing; its directory must exist."),
             )
     }
 
     fn validate(config: &Config) -> Vec<Problem> {
-        if config.file.trim().is_empty() {
+        if config.file.as_ref().is_some_and(|file| file.trim().is_empty()) {
             return vec![Problem { key: "file".into(), message: "write the path of a file".into() }];
         }
         Vec::new()
@@ -57,8 +56,11 @@ impl Sink for FileSink {
     }
 
     fn start(_: &Context, config: Config) -> Result<Self, Failure> {
-        let output = Output::open(&config.file).map_err(|error| failure(&config.file, &error))?;
-        Ok(Self { path: config.file, output, buffer: Buffer::new() })
+        // Kafka Connect takes such a configuration too, and prints; so this is told by the task.
+        let nowhere = "is not set, and a plugin has no standard output to write to: name the file to append to";
+        let path = config.file.ok_or_else(|| Failure::config("file", nowhere))?;
+        let output = Output::open(&path).map_err(|error| failure(&path, &error))?;
+        Ok(Self { path, output, buffer: Buffer::new() })
     }
 
     fn put(&mut self, delivery: &Delivery) -> Result<Vec<Rejection>, Failure> {

@@ -105,6 +105,13 @@ fn a_path_that_cannot_work_names_the_key_and_what_to_write() {
 }
 
 #[test]
+fn a_sink_without_a_file_says_what_to_set() {
+    let failure = SinkKit::<FileSink>::new([("tasks.max", "1")]).start().unwrap_err();
+    let Failure::InvalidConfig(problems) = failure else { panic!("{failure}") };
+    assert!(problems[0].key == "file" && problems[0].message.contains("name the file"), "{problems:?}");
+}
+
+#[test]
 fn one_file_has_one_writer() {
     assert_eq!(FileSink::tasks(&ConfigMap::new(), 8).unwrap().len(), 1);
 }

@@ -20,7 +20,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_
 /// The configuration.
 #[derive(Debug, Deserialize)]
 pub struct Config {
-    file: String,
+    file: Option<String>,
     topic: String,
     #[serde(rename = "batch.size")]
     batch_size: u32,
@@ -37,7 +37,10 @@ struct At {
 /// A running task.
 #[derive(Debug)]
 pub struct FileSource {
-    config: Config,
+    /// The file's path, as it was configured.
+    path: String,
+    topic: String,
+    batch_size: u32,
     tail: Tail,
 }
 
@@ -50,7 +53,7 @@ impl Source for FileSource {
             .alias("FileStreamSource")
             .alias("FileStreamSourceConnector")
             .alias("org.apache.kafka.connect.file.FileStreamSourceConnector")
-            .key(ConfigKey::file_read("file").required().doc("The file to read. It may not exist yet."))
+            .key(ConfigKey::file_read("file").doc("The file to read. It may not exist yet."))
             .key(ConfigKey::string("topic").required().doc("The topic that the lines go to."))
             .key(
                 ConfigKey::int("batch.size")
@@ -71,7 +74,7 @@ impl Source for FileSource {
         let mut problem = |key: &str, message: &str| {
             problems.push(Problem { key: key.to_owned(), message: message.to_owned() });
         };
-        if config.file.trim().is_empty() {
+        if config.file.as_ref().is_some_and(|file| file.trim().is_empty()) {
             problem("file", "write the path of a file");
         }
         if config.topic.trim().is_empty() {
@@ -87,23 +90,26 @@ impl Source for FileSource {
     }
 
     fn start(_: &Context, config: Config) -> Result<Self, Failure> {
-        let at: Option<At> = wharf_sdk::stored_offset(json!({"filename": config.file}))?;
-        let mut tail = Tail::new(&config.file, at.map_or(0, |at| at.position), config.max_line_bytes as usize);
+        // Kafka Connect takes such a configuration too, and reads what is typed; so this is told by the task.
+        let nowhere = "is not set, and a plugin has no standard input to read from: name the file to read";
+        let path = config.file.ok_or_else(|| Failure::config("file", nowhere))?;
+        let at: Option<At> = wharf_sdk::stored_offset(json!({"filename": path}))?;
+        let mut tail = Tail::new(&path, at.map_or(0, |at| at.position), config.max_line_bytes as usize);
         // A path that can never work is told now rather than at the first poll.
-        tail.open().map_err(|error| failure(&config.file, &error))?;
-        Ok(Self { config, tail })
+        tail.open().map_err(|error| failure(&path, &error))?;
+        Ok(Self { path, topic: config.topic, batch_size: config.batch_size, tail })
     }
 
     fn poll(&mut self, batch: &mut BatchBuilder) -> Result<Next, Failure> {
-        batch.topic(&self.config.topic);
-        batch.limit_rows(self.config.batch_size);
+        batch.topic(&self.topic);
+        batch.limit_rows(self.batch_size);
         let begun = Instant::now();
         let mut pause = PAUSES.0;
         loop {
-            let turn = self.tail.read(batch)?.map_err(|error| failure(&self.config.file, &error))?;
+            let turn = self.tail.read(batch)?.map_err(|error| failure(&self.path, &error))?;
             if batch.rows() > 0 {
                 let position = self.tail.position();
-                let partition = json!({"filename": self.config.file});
+                let partition = json!({"filename": self.path});
                 batch.checkpoint(SourceOffset::new(partition, At { position })?);
                 return Ok(if turn == Turn::Full { Next::More } else { Next::Idle });
             }

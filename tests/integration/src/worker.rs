@@ -257,10 +257,10 @@ impl Worker {
         self.create(name, json!({"connector.class": "file-sink", "file": file, "topics": topics}));
     }
 
-    /// What `GET /connectors/{name}/status` says.
+    /// What `GET /connectors/{name}/status` says, with details.
     #[track_caller]
     pub fn status(&self, name: &str) -> Value {
-        self.rest.get(&format!("/connectors/{name}/status")).json
+        self.rest.get(&format!("/connectors/{name}/status?expand=details")).json
     }
 
     /// Waits until the connector is in this state and so are all its tasks, if it is to have any.

@@ -46,8 +46,6 @@ fn a_missing_key_is_named() {
     assert_refused(&worker, answer, 400, &["Missing required configuration \"topic\""]);
     let answer = post(&worker, json!({"connector.class": "file-sink", "file": worker.path("out.txt")}));
     assert_refused(&worker, answer, 400, &["topics"]);
-    let answer = post(&worker, json!({"connector.class": "file-sink", "topics": "t"}));
-    assert_refused(&worker, answer, 400, &["Missing required configuration \"file\""]);
 }
 
 #[test]
@@ -95,15 +93,45 @@ fn a_directory_instead_of_a_file_is_told_with_the_key() {
     }
 }
 
+/// As in Kafka Connect: a disk may be mounted later.
 #[test]
-fn a_file_in_a_folder_that_does_not_exist_is_told_with_the_key() {
+fn a_file_in_a_folder_that_does_not_exist_fails_the_task_until_the_folder_is_there() {
     let worker = Worker::start();
-    let file = worker.path("no-folder").join("out.txt");
-    let words = ["file: ", "no-folder", "does not exist: create it or name another"];
-    for config in [source(&file), sink(&file)] {
-        assert_refused(&worker, post(&worker, config), 400, &words);
+    let folder = worker.path("no-folder");
+    let file = folder.join("f.txt");
+    for (name, config) in [("source", source(&file)), ("sink", sink(&file))] {
+        worker.create(name, config);
+        let trace = failed(&worker, name);
+        for word in ["file: ", "no-folder", "does not exist: create it or name another"] {
+            assert!(trace.contains(word), "{word:?} is not in: {trace}");
+        }
     }
-    assert!(!worker.path("no-folder").exists());
+    assert!(!folder.exists());
+    fs::create_dir(&folder).unwrap();
+    for name in ["source", "sink"] {
+        worker.rest().post_empty(&format!("/connectors/{name}/tasks/0/restart")).expect(204);
+        worker.wait_until("its task runs", || worker.status(name)["tasks"][0]["state"] == "RUNNING");
+    }
+}
+
+/// Kafka Connect's file connectors use the worker's own input and output then.
+#[test]
+fn a_file_connector_without_a_file_fails_its_task_and_says_why() {
+    let worker = Worker::start();
+    worker.create("source", json!({"connector.class": "file-source", "topic": "t"}));
+    worker.create("sink", json!({"connector.class": "file-sink", "topics": "t"}));
+    for name in ["source", "sink"] {
+        let trace = failed(&worker, name);
+        assert!(trace.contains("file: is not set") && trace.contains("name the file to"), "{trace}");
+    }
+}
+
+/// Waits until the connector's task has failed, and gives back why. The connector itself is well.
+fn failed(worker: &Worker, name: &str) -> String {
+    worker.wait_until("its task fails", || worker.status(name)["tasks"][0]["state"] == "FAILED");
+    let status = worker.status(name);
+    assert_eq!(status["connector"]["state"], "RUNNING", "{status}");
+    status["tasks"][0]["trace"].as_str().unwrap().to_owned()
 }
 
 #[test]

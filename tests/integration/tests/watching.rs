@@ -213,6 +213,18 @@ fn a_sink_that_gets_nowhere_is_stalled_in_the_status_the_metrics_and_once_in_the
     });
     assert!(found["for_ms"].as_u64().is_some_and(|ms| ms >= 1000), "{found}");
     assert!(found["reason"].as_str().is_some_and(|reason| reason.contains("put")), "{found}");
+    let plain = worker.rest().get("/connectors/to/status").json;
+    let keys: Vec<_> = plain["tasks"][0].as_object().unwrap().keys().collect();
+    assert_eq!(
+        keys,
+        ["id", "state", "version", "worker_id"],
+        "what Kafka Connect does not know comes only where asked for"
+    );
+    let all = worker.rest().get("/connectors?expand=status&expand=details").json;
+    assert!(all["to"]["status"]["tasks"][0]["stalled"].is_object(), "{all}");
+    let said = worker.wharf(&["connector", "status", "to"]).ok().text();
+    assert!(said.contains("task 0 has been getting nowhere for"), "{said}");
+    assert!(worker.wharf(&["connector", "list"]).ok().text().contains("1 stalled"));
     let seconds = sample(&page(&worker), "wharf_task_stalled_seconds", &["connector=\"to\""]);
     assert!(seconds.is_some_and(|seconds| seconds >= 1.0), "{seconds:?}");
     worker.wait_until("the log says so", || worker.log().contains("the task is stalled"));

@@ -27,8 +27,16 @@ pub(crate) struct Task {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Expand {
-    /// `status`, `info` or both, as `?expand=status&expand=info`; others are ignored.
+    /// `status`, `info` or both, as `?expand=status&expand=info`, and `details` for a status with them; others are ignored.
     #[param(example = json!(["status", "info"]))]
+    expand: Option<Vec<String>>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Details {
+    /// `details` for what Kafka Connect does not tell; others are ignored.
+    #[param(example = json!(["details"]))]
     expand: Option<Vec<String>>,
 }
 

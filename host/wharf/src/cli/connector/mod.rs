@@ -52,7 +52,7 @@ fn list(client: &Client, output: &mut Output) -> anyhow::Result<()> {
         status: ConnectorStatus,
         info: ConnectorInfo,
     }
-    let answer = client.get("/connectors?expand=status&expand=info")?;
+    let answer = client.get("/connectors?expand=status&expand=info&expand=details")?;
     if output.json {
         return Ok(output.json(&answer)?);
     }
@@ -68,11 +68,11 @@ fn list(client: &Client, output: &mut Output) -> anyhow::Result<()> {
     Ok(output.table(&["NAME", "TYPE", "STATE", "TASKS", "CLASS"], rows.collect())?)
 }
 
-/// `2 RUNNING, 1 FAILED`
+/// `2 RUNNING, 1 stalled, 1 FAILED`
 fn task_states(status: &ConnectorStatus) -> String {
     let mut states: Vec<(String, usize)> = Vec::new();
     for task in &status.tasks {
-        let state = task.state.to_string();
+        let state = if task.stalled.is_some() { "stalled".to_owned() } else { task.state.to_string() };
         match states.iter_mut().find(|(known, _)| *known == state) {
             Some((_, tasks)) => *tasks += 1,
             None => states.push((state, 1)),
@@ -147,7 +147,7 @@ fn topics(name: &str, reset: bool, client: &Client, output: &mut Output) -> anyh
 }
 
 fn status(name: &str, client: &Client, output: &mut Output) -> anyhow::Result<()> {
-    let answer = client.get(&path(name, "/status"))?;
+    let answer = client.get(&path(name, "/status?expand=details"))?;
     let progress = client.get(&path(name, "/progress"))?;
     let usage = client.get(&path(name, "/usage"))?;
     if output.json {
@@ -160,6 +160,9 @@ fn status(name: &str, client: &Client, output: &mut Output) -> anyhow::Result<()
     output.line(&format!("{} ({}) is {} on {}", status.name, status.kind, connector.state, connector.worker_id))?;
     if let Some(trace) = &connector.trace {
         output.line(trace)?;
+    }
+    if let Some(change) = &connector.plugin_change {
+        output.line(change)?;
     }
     if status.tasks.is_empty() {
         return Ok(output.line("it has no tasks")?);
@@ -187,6 +190,10 @@ fn status(name: &str, client: &Client, output: &mut Output) -> anyhow::Result<()
             output.line(&format!("\ntask {}: {trace}", task.id))?;
         } else if let Some(failure) = &task.last_failure {
             output.line(&format!("\ntask {} last failed with {}: {}", task.id, failure.class, failure.message))?;
+        }
+        if let Some(stalled) = &task.stalled {
+            let seconds = stalled.for_ms / 1000;
+            output.line(&format!("\ntask {} has been getting nowhere for {seconds} s: {}", task.id, stalled.reason))?;
         }
         if let Some(denials) = task.usage.as_ref().map(|usage| &usage.denials).filter(|denials| !denials.is_empty()) {
             let denied: Vec<_> = denials.iter().map(|(code, times)| format!("{code} ({})", count(*times))).collect();
