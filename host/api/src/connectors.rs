@@ -1,4 +1,9 @@
-//! Connectors: creating, showing, changing, deleting, and what an operator tells them.
+//! Connectors: listing, creating, showing and deleting them. Their configuration, their state, and what an operator tells
+//! them are in the modules below.
+
+pub(crate) mod commands;
+pub(crate) mod config;
+pub(crate) mod state;
 
 use std::collections::BTreeMap;
 
@@ -9,14 +14,13 @@ use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::Serialize;
 use utoipa::ToSchema;
-use wharf_core::Config;
 use wharf_core::status::{ConnectorInfo, ConnectorStatus};
-use wharf_runtime::{ConnectorProgress, ConnectorUsage, WorkerError};
+use wharf_runtime::WorkerError;
 
 use crate::access::Caller;
 use crate::app::App;
 use crate::body::Whole;
-use crate::dto::{Create, Posted};
+use crate::dto::Create;
 use crate::error::ApiError;
 use crate::front;
 use crate::negotiate::with_options;
@@ -35,15 +39,15 @@ pub(crate) fn routes() -> Router<App> {
         )
         .route(
             "/connectors/{name}/config",
-            with_options(get(config).put(put_config).patch(patch_config), "HEAD,GET,OPTIONS,PUT,PATCH"),
+            with_options(get(config::show).put(config::put).patch(config::patch), "HEAD,GET,OPTIONS,PUT,PATCH"),
         )
-        .route("/connectors/{name}/status", with_options(get(status), "HEAD,GET,OPTIONS"))
-        .route("/connectors/{name}/progress", with_options(get(progress), "HEAD,GET,OPTIONS"))
-        .route("/connectors/{name}/usage", with_options(get(usage), "HEAD,GET,OPTIONS"))
-        .route("/connectors/{name}/pause", with_options(put(pause), "OPTIONS,PUT"))
-        .route("/connectors/{name}/resume", with_options(put(resume), "OPTIONS,PUT"))
-        .route("/connectors/{name}/stop", with_options(put(stop), "OPTIONS,PUT"))
-        .route("/connectors/{name}/restart", with_options(post(restart), "POST,OPTIONS"))
+        .route("/connectors/{name}/status", with_options(get(state::status), "HEAD,GET,OPTIONS"))
+        .route("/connectors/{name}/progress", with_options(get(state::progress), "HEAD,GET,OPTIONS"))
+        .route("/connectors/{name}/usage", with_options(get(state::usage), "HEAD,GET,OPTIONS"))
+        .route("/connectors/{name}/pause", with_options(put(commands::pause), "OPTIONS,PUT"))
+        .route("/connectors/{name}/resume", with_options(put(commands::resume), "OPTIONS,PUT"))
+        .route("/connectors/{name}/stop", with_options(put(commands::stop), "OPTIONS,PUT"))
+        .route("/connectors/{name}/restart", with_options(post(commands::restart), "POST,OPTIONS"))
 }
 
 /// The answer to `GET /connectors`.
@@ -229,215 +233,4 @@ pub(crate) async fn show(
 pub(crate) async fn delete(State(app): State<App>, Name(name): Name) -> Result<StatusCode, ApiError> {
     app.command(|worker| async move { worker.delete(&name).await }).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Shows the configuration of a connector.
-///
-/// All values are text. Passwords are masked, and placeholders such as `${env:VAR}` are shown unresolved.
-#[utoipa::path(
-    get,
-    path = "/connectors/{name}/config",
-    operation_id = "getConnectorConfig",
-    params(params::Connector),
-    responses(
-        (status = 200, description = "The configuration", body = BTreeMap<String, String>,
-            example = json!({"name": "orders", "connector.class": "file-source", "file": "/data/orders.txt", "topic": "orders"})),
-        (status = 404, description = "There is no such connector"),
-    )
-)]
-pub(crate) async fn config(State(app): State<App>, Name(name): Name) -> Result<Json<Config>, ApiError> {
-    app.ask(app.worker.config(&name)).await.map(Json)
-}
-
-/// Creates a connector, or changes the configuration of one.
-///
-/// What is sent takes the place of the whole configuration. The tasks are started again with it.
-#[utoipa::path(
-    put,
-    path = "/connectors/{name}/config",
-    operation_id = "putConnectorConfig",
-    params(params::Connector),
-    request_body(content = BTreeMap<String, shapes::ConfigValue>,
-        example = json!({"connector.class": "file-source", "file": "/data/orders.txt", "topic": "orders"})),
-    responses(
-        (status = 200, description = "It was changed", body = ConnectorInfo),
-        (status = 201, description = "It was created", body = ConnectorInfo,
-            headers(("Location" = String, description = "Where it is found"))),
-        (status = 400, description = "The configuration is invalid"),
-        (status = 409, description = "Another change is on its way: try again"),
-    )
-)]
-pub(crate) async fn put_config(
-    State(app): State<App>,
-    caller: Caller,
-    Name(name): Name,
-    headers: HeaderMap,
-    Whole(body): Whole,
-) -> Result<Response, ApiError> {
-    let name = name.trim().to_owned();
-    let by = caller.name();
-    let config = Posted::read(&body)?.named(&name)?;
-    let (is_new, info) = app.command(|worker| async move { worker.put_config_by(name, config, by).await }).await?;
-    if !is_new {
-        return Ok(Json(info).into_response());
-    }
-    let location = location(&headers, &info.name);
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(info)).into_response())
-}
-
-/// Changes some keys of a connector's configuration; `null` takes a key out.
-#[utoipa::path(
-    patch,
-    path = "/connectors/{name}/config",
-    operation_id = "patchConnectorConfig",
-    params(("name" = String, Path, description = "The connector.")),
-    request_body(
-        content = BTreeMap<String, Option<String>>,
-        description = "The keys to change. Numbers and booleans are taken as text.",
-    ),
-    responses(
-        (status = 200, description = "The connector as it is configured now.", body = ConnectorInfo),
-        (status = 400, description = "The configuration would be invalid; nothing is changed."),
-        (status = 404, description = "There is no such connector."),
-    )
-)]
-pub(crate) async fn patch_config(
-    State(app): State<App>,
-    caller: Caller,
-    Name(name): Name,
-    Whole(body): Whole,
-) -> Result<Json<ConnectorInfo>, ApiError> {
-    let by = caller.name();
-    let patch = Posted::read(&body)?.into_patch();
-    app.command(|worker| async move { worker.patch_config(&name, patch, by).await }).await.map(Json)
-}
-
-/// Shows what a connector and its tasks are doing.
-///
-/// As Kafka Connect does; with `expand=details` also the last failures, what was denied, what is stalled and what a restart
-/// would change.
-#[utoipa::path(
-    get,
-    path = "/connectors/{name}/status",
-    operation_id = "getConnectorStatus",
-    params(params::Connector, params::Details),
-    responses(
-        (status = 200, description = "The states", body = ConnectorStatus),
-        (status = 404, description = "There is no such connector"),
-    )
-)]
-pub(crate) async fn status(
-    State(app): State<App>,
-    Name(name): Name,
-    query: Query,
-) -> Result<Json<ConnectorStatus>, ApiError> {
-    let status = app.ask(app.worker.status(&name)).await?;
-    Ok(Json(query.detailed(status)))
-}
-
-/// Shows how far the tasks of a connector have come: rows, bytes and lag.
-#[utoipa::path(
-    get,
-    path = "/connectors/{name}/progress",
-    operation_id = "getConnectorProgress",
-    params(params::Connector),
-    responses(
-        (status = 200, description = "The figures", body = ConnectorProgress),
-        (status = 404, description = "There is no such connector"),
-    )
-)]
-pub(crate) async fn progress(State(app): State<App>, Name(name): Name) -> Result<Json<ConnectorProgress>, ApiError> {
-    app.ask(app.worker.progress(&name)).await.map(Json)
-}
-
-/// Shows what the tasks of a connector use: memory, CPU time, calls, denials and kills.
-#[utoipa::path(
-    get,
-    path = "/connectors/{name}/usage",
-    operation_id = "getConnectorUsage",
-    params(params::Connector),
-    responses(
-        (status = 200, description = "The figures", body = ConnectorUsage),
-        (status = 404, description = "There is no such connector"),
-    )
-)]
-pub(crate) async fn usage(State(app): State<App>, Name(name): Name) -> Result<Json<ConnectorUsage>, ApiError> {
-    app.ask(app.worker.usage(&name)).await.map(Json)
-}
-
-/// Pauses a connector: its tasks keep their instances and do nothing.
-#[utoipa::path(
-    put,
-    path = "/connectors/{name}/pause",
-    operation_id = "pauseConnector",
-    params(params::Connector),
-    responses(
-        (status = 202, description = "It is being paused, or was already"),
-        (status = 404, description = "There is no such connector"),
-        (status = 409, description = "Another change is on its way: try again"),
-    )
-)]
-pub(crate) async fn pause(State(app): State<App>, Name(name): Name) -> Result<StatusCode, ApiError> {
-    app.command(|worker| async move { worker.pause(&name).await }).await?;
-    Ok(StatusCode::ACCEPTED)
-}
-
-/// Resumes a connector that is paused or stopped.
-#[utoipa::path(
-    put,
-    path = "/connectors/{name}/resume",
-    operation_id = "resumeConnector",
-    params(params::Connector),
-    responses(
-        (status = 202, description = "It is being resumed, or runs already"),
-        (status = 404, description = "There is no such connector"),
-        (status = 409, description = "Another change is on its way: try again"),
-    )
-)]
-pub(crate) async fn resume(State(app): State<App>, Name(name): Name) -> Result<StatusCode, ApiError> {
-    app.command(|worker| async move { worker.resume(&name).await }).await?;
-    Ok(StatusCode::ACCEPTED)
-}
-
-/// Stops a connector: it has no tasks then; its configuration and its offsets are kept.
-#[utoipa::path(
-    put,
-    path = "/connectors/{name}/stop",
-    operation_id = "stopConnector",
-    params(params::Connector),
-    responses(
-        (status = 204, description = "It is being stopped, or was already"),
-        (status = 404, description = "There is no such connector"),
-        (status = 409, description = "Another change is on its way: try again"),
-    )
-)]
-pub(crate) async fn stop(State(app): State<App>, Name(name): Name) -> Result<StatusCode, ApiError> {
-    app.command(|worker| async move { worker.stop(&name).await }).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// Restarts a connector.
-///
-/// Without parameters the connector alone, which is answered with 204. With one of them 202 and the status that the restart
-/// begins from.
-#[utoipa::path(
-    post,
-    path = "/connectors/{name}/restart",
-    operation_id = "restartConnector",
-    params(params::Connector, params::Restart),
-    responses(
-        (status = 202, description = "What was asked for is being restarted", body = ConnectorStatus),
-        (status = 204, description = "The connector was restarted"),
-        (status = 404, description = "There is no such connector"),
-        (status = 409, description = "Another change is on its way: try again"),
-    )
-)]
-pub(crate) async fn restart(State(app): State<App>, Name(name): Name, query: Query) -> Result<Response, ApiError> {
-    let (tasks, only_failed) = (query.flag("includeTasks"), query.flag("onlyFailed"));
-    if !tasks && !only_failed {
-        app.command(|worker| async move { worker.restart(&name).await }).await?;
-        return Ok(StatusCode::NO_CONTENT.into_response());
-    }
-    let status = app.command(|worker| async move { worker.restart_with(&name, tasks, only_failed).await }).await?;
-    Ok((StatusCode::ACCEPTED, Json(query.detailed(status))).into_response())
 }
