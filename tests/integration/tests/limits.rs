@@ -45,9 +45,9 @@ fn a_connector_with_less_memory_than_the_worker_allows_is_ended_at_its_own_limit
     worker.create_sink("good-sink", &output, "lines");
     worker.wait_for_text(&output, "one\n");
     worker.create("bad", misbehaving("exhaust-memory", &[("limits.memory.mb", "16")]));
-    worker.wait_until("it is given up", || task(&worker, "bad", "status")["state"] == "FAILED");
+    worker.wait_until("it is given up", || task(&worker, "bad", "status?expand=details")["state"] == "FAILED");
 
-    let failed = task(&worker, "bad", "status");
+    let failed = task(&worker, "bad", "status?expand=details");
     assert_eq!(failed["last_failure"]["class"], "memory-limit", "{failed}");
     let message = failed["last_failure"]["message"].as_str().unwrap();
     assert!(message.contains("16777216 are allowed"), "asked and allowed: {message}");
@@ -122,8 +122,8 @@ fn a_deadline_of_its_own_ends_a_call_long_before_the_workers_would() {
     let worker = Setup::new().plugin("misbehaving-source").config("[limits]\ncall-deadline-ms = 3600000\n").start();
     let limits = [("limits.call.deadline.ms", "100"), ("limits.cpu.percent", "20")];
     worker.create("bad", misbehaving("spin", &limits));
-    worker.wait_until("it is given up", || task(&worker, "bad", "status")["state"] == "FAILED");
-    let failed = task(&worker, "bad", "status");
+    worker.wait_until("it is given up", || task(&worker, "bad", "status?expand=details")["state"] == "FAILED");
+    let failed = task(&worker, "bad", "status?expand=details");
     assert_eq!(failed["last_failure"]["class"], "deadline-exceeded", "{failed}");
 }
 

@@ -83,7 +83,7 @@ fn a_request_under_way_is_answered_when_the_worker_stops() {
     scene.create("hook", "picky-webhook", json!({}));
     let ingest = scene.ingest.clone();
     let calling = thread::spawn(move || ingest.send("POST", "/ingest/hook/sleep/500", Some(b"last")));
-    scene.worker.wait_until("it is under way", || scene.post("/ingest/hook/retry", "").status == 503);
+    scene.worker.wait_until("it is under way", || scene.worker.log().contains("sleeping"));
     assert!(scene.worker.terminate().success());
     assert_eq!(calling.join().unwrap().status, 200);
     assert_eq!(scene.worker.topic("hook"), b"last\n");
