@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
@@ -106,10 +106,11 @@ fn another_worker_is_asked_through_the_proxy_that_is_set() {
     let proxy = format!("http://{}", listener.local_addr().unwrap());
     let asked = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        let mut request = [0; 1024];
-        let read = stream.read(&mut request).unwrap();
+        // The request comes in pieces.
+        let mut request = String::new();
+        BufReader::new(&stream).read_line(&mut request).unwrap();
         write!(stream, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
-        String::from_utf8_lossy(&request[..read]).into_owned()
+        request
     });
     let said = wharf_with(&worker, &["--url", "http://wharf.example:8083", "cluster"], &[("HTTP_PROXY", &proxy)]);
     assert_ne!(said.code, Some(0));

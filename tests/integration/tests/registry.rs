@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what helps a test may fail like a test")]
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
 
@@ -368,10 +368,10 @@ fn serve(pages: Vec<(String, Vec<u8>)>) -> String {
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            let mut request = [0; 4096];
-            let length = stream.read(&mut request).unwrap_or_default();
-            let line = String::from_utf8_lossy(&request[..length]).into_owned();
-            let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+            // The whole head is read: what is left unread when a connection closes resets it.
+            let head = BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+            let head: Vec<_> = head.collect();
+            let path = head.first().and_then(|line| line.split(' ').nth(1)).unwrap_or_default().to_owned();
             let page = pages.iter().find(|(known, _)| *known == path).map(|(_, bytes)| bytes.as_slice());
             let status = if page.is_some() { "200 OK" } else { "404 Not Found" };
             let bytes = page.unwrap_or_default();
