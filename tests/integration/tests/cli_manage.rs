@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
@@ -102,20 +101,11 @@ fn a_worker_on_this_machine_is_asked_without_a_proxy() {
 #[test]
 fn another_worker_is_asked_through_the_proxy_that_is_set() {
     let worker = Setup::bare().prepare();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let proxy = format!("http://{}", listener.local_addr().unwrap());
-    let asked = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        // The request comes in pieces.
-        let mut request = String::new();
-        BufReader::new(&stream).read_line(&mut request).unwrap();
-        write!(stream, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
-        request
-    });
-    let said = wharf_with(&worker, &["--url", "http://wharf.example:8083", "cluster"], &[("HTTP_PROXY", &proxy)]);
+    let proxy = HttpServer::start(|_, _| "502 Bad Gateway\r\n\r\n".to_owned());
+    let said = wharf_with(&worker, &["--url", "http://wharf.example:8083", "cluster"], &[("HTTP_PROXY", &proxy.url())]);
     assert_ne!(said.code, Some(0));
-    let asked = asked.join().unwrap();
-    assert!(asked.contains("wharf.example:8083"), "{asked}");
+    let asked = proxy.seen();
+    assert!(asked.iter().any(|seen| seen.line.contains("wharf.example:8083")), "{asked:?}");
 }
 
 #[test]

@@ -45,9 +45,9 @@ fn a_connector_with_less_memory_than_the_worker_allows_is_ended_at_its_own_limit
     worker.create_sink("good-sink", &output, "lines");
     worker.wait_for_text(&output, "one\n");
     worker.create("bad", misbehaving("exhaust-memory", &[("limits.memory.mb", "16")]));
-    worker.wait_until("it is given up", || task(&worker, "bad", "status?expand=details")["state"] == "FAILED");
+    worker.wait_until("it is given up", || worker.status("bad")["tasks"][0]["state"] == "FAILED");
 
-    let failed = task(&worker, "bad", "status?expand=details");
+    let failed = worker.status("bad")["tasks"][0].clone();
     assert_eq!(failed["last_failure"]["class"], "memory-limit", "{failed}");
     let message = failed["last_failure"]["message"].as_str().unwrap();
     assert!(message.contains("16777216 are allowed"), "asked and allowed: {message}");
@@ -122,8 +122,8 @@ fn a_deadline_of_its_own_ends_a_call_long_before_the_workers_would() {
     let worker = Setup::new().plugin("misbehaving-source").config("[limits]\ncall-deadline-ms = 3600000\n").start();
     let limits = [("limits.call.deadline.ms", "100"), ("limits.cpu.percent", "20")];
     worker.create("bad", misbehaving("spin", &limits));
-    worker.wait_until("it is given up", || task(&worker, "bad", "status?expand=details")["state"] == "FAILED");
-    let failed = task(&worker, "bad", "status?expand=details");
+    worker.wait_until("it is given up", || worker.status("bad")["tasks"][0]["state"] == "FAILED");
+    let failed = worker.status("bad")["tasks"][0].clone();
     assert_eq!(failed["last_failure"]["class"], "deadline-exceeded", "{failed}");
 }
 
